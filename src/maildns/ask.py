@@ -1,0 +1,100 @@
+"""
+The hinge: an inquiry asks, a driver answers.
+
+The receivers' algorithms are generators. They yield the questions that they
+have at that moment, together when they do not depend on each other, and are
+sent the answers in the same order; what they return is their verdict. They
+never do input or output, so the same algorithm runs blocking, under asyncio,
+by the thousand in a scan, or over a pretended world.
+
+>>> def addresses_of(name):
+...     v4, v6 = yield Question(name, "A"), Question(name, "AAAA")
+...     return [str(record) for record in v4.records + v6.records]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+from maildns.dnsdata import Rdata
+
+R = TypeVar("R")
+
+
+class Outcome(StrEnum):
+    """How a question ended; a time-out is never "missing"."""
+
+    FOUND = "found"  # records of the asked type
+    NO_NAME = "no name"  # NXDOMAIN: neither the name nor anything below it exists (RFC 8020)
+    NO_DATA = "no data"  # the name exists, without records of this type
+    UNREACHABLE = "unreachable"  # time-out, SERVFAIL, REFUSED, garbage: cannot know
+    BOGUS = "bogus"  # the answer fails DNSSEC validation: cannot be trusted
+
+
+class DnssecStatus(StrEnum):
+    """What is known of an answer's DNSSEC state (RFC 4035 section 4.3)."""
+
+    SECURE = "secure"
+    INSECURE = "insecure"
+    BOGUS = "bogus"
+    UNKNOWN = "unknown"  # nobody whom we trust has said
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A name and a record type; make `name` with `maildns.dnsdata.name` where a person wrote it."""
+
+    name: str
+    rrtype: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rrtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What came back for one question.
+
+    `aliases` are the targets of the CNAME records that were followed, in order;
+    the last is the name at which `records` stand. `ttl_seconds` is the least TTL
+    on the way, of a negative answer its negative TTL (RFC 2308 section 5), and
+    None where no one said. `detail` is for people: the server asked, the rcode,
+    the fault.
+    """
+
+    question: Question
+    outcome: Outcome
+    records: tuple[Rdata, ...] = ()
+    ttl_seconds: int | None = None
+    dnssec: DnssecStatus = DnssecStatus.UNKNOWN
+    aliases: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def found(self) -> bool:
+        """There are records."""
+        return self.outcome is Outcome.FOUND
+
+    @property
+    def void(self) -> bool:
+        """Definitely no records: NXDOMAIN or an empty answer (RFC 7208 section 4.6.4)."""
+        return self.outcome is Outcome.NO_NAME or self.outcome is Outcome.NO_DATA
+
+    @property
+    def failed(self) -> bool:
+        """It cannot be known what stands there."""
+        return self.outcome is Outcome.UNREACHABLE or self.outcome is Outcome.BOGUS
+
+    @property
+    def owner(self) -> str:
+        """The name at which the records stand, after all aliases."""
+        return self.aliases[-1] if self.aliases else self.question.name
+
+
+Questions: TypeAlias = Sequence[Question]
+Answers: TypeAlias = Sequence[Answer]
+Inquiry: TypeAlias = Generator[Questions, Answers, R]

@@ -1,0 +1,1 @@
+"""Where questions meet answers: drivers and worlds."""
