@@ -1,0 +1,1 @@
+"""Publishers: they carry a plan's changes into a zone."""
