@@ -1,0 +1,1 @@
+"""The protocols of mail in the DNS, one folder for each, to be read with its RFC beside it."""
