@@ -7,11 +7,13 @@ Everything here is pure: text in, values or text out; files are `maildns.publish
 """
 
 from maildns.zonefile.data import parse_rdata
+from maildns.zonefile.edit import edit
 from maildns.zonefile.records import ZoneRecord, parse_records, rrsets_of, unquoted_words
 from maildns.zonefile.serial import next_serial
 
 __all__ = [
     "ZoneRecord",
+    "edit",
     "next_serial",
     "parse_rdata",
     "parse_records",

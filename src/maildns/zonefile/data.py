@@ -2,7 +2,7 @@ r"""
 The data of one record: presentation text to a typed value (RFC 1035 section 5.1 and each type's own RFC).
 
 Also the form for any type, ``\# length hex`` (RFC 3597 section 5), which is
-decoded for every type that `maildns.dnsdata` has a value for, save SOA.
+decoded for every type that `maildns.dnsdata` has a value for.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from maildns.dnsdata import (
     Tlsa,
     Txt,
     absolute,
+    quote_string,
 )
 from maildns.errors import RecordSyntaxError
 from maildns.zonefile.types import MAX_TTL, rrtype_of, ttl_of
@@ -281,6 +282,8 @@ _NAMES_IN = {
     "RP": (0, 1), "MINFO": (0, 1), "AFSDB": (1,), "KX": (1,), "RT": (1,), "LP": (1,),
     "SVCB": (1,), "HTTPS": (1,), "PX": (1, 2), "NAPTR": (5,), "RRSIG": (7,), "SIG": (7,),
 }  # fmt: skip
+# The words of a type that are strings, quoted or not.
+_STRINGS_IN = {"HINFO": (0, 1), "X25": (0,), "GPOS": (0, 1, 2), "NAPTR": (2, 3, 4), "URI": (2,)}
 # How many words stand before a key or digest, which may be parted by blanks anywhere.
 _KEY_BEHIND = {
     "DS": 3, "CDS": 3, "SSHFP": 2, "SMIMEA": 3, "DNSKEY": 3, "CDNSKEY": 3, "KEY": 3,
@@ -296,6 +299,9 @@ def _opaque(rrtype: str, words: Sequence[str], origin: str) -> Rdata:
     for index in _NAMES_IN.get(rrtype, ()):
         if index < len(words):
             shown[index] = absolute(_name(words, index, origin))
+    for index in _STRINGS_IN.get(rrtype, ()):
+        if index < len(words):
+            shown[index] = quote_string(octets_of(words[index], index))
     before = _KEY_BEHIND.get(rrtype, len(shown))
     key = "".join(shown[before:])
     text = " ".join([*shown[:before], key.lower() if rrtype in _IN_HEXADECIMAL else key])

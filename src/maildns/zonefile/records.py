@@ -10,7 +10,7 @@ where it ends, not read as a smaller zone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,9 @@ def parse_records(
         return _Reader(lines, name(origin), default_ttl).read()
     except LineFault as fault:
         drawing = point_at(lines[fault.at], fault.span) if fault.at < len(lines) else ""
+        place = "" if path is not None else f"line {fault.at + 1}: "
         raise InputError(
-            f"line {fault.at + 1}: {fault.problem}\n{drawing}",
+            f"{place}{fault.problem}\n{drawing}",
             path=path,
             line=fault.at + 1,
             hint=fault.hint,
@@ -121,6 +122,29 @@ def unquoted_words(text: str, record: ZoneRecord) -> tuple[str, ...]:
     return tuple(word for word in strings if not word.startswith('"'))
 
 
+@dataclass(slots=True)
+class TtlRule:
+    """Which TTL a record has whose line has none: what is in force while a text is read."""
+
+    default_ttl: int
+    zone_ttl: int | None = None  # $TTL
+    last_ttl: int | None = None
+
+    def of(self, written: int | None, rdata: Rdata) -> int:
+        """The TTL of the next record, whose own line says *written*."""
+        if written is not None:
+            self.last_ttl = written
+            return written
+        if self.zone_ttl is None and self.last_ttl is None and isinstance(rdata, Soa):
+            # Before RFC 2308 section 4 the minimum was the default of the zone.
+            self.zone_ttl = rdata.minimum
+        if self.zone_ttl is not None:  # RFC 2308 section 4
+            return self.zone_ttl
+        if self.last_ttl is not None:  # RFC 1035 section 5.1
+            return self.last_ttl
+        return self.default_ttl
+
+
 class _Reader:
     """What is in force while a text is read from its first line to its last."""
 
@@ -128,9 +152,7 @@ class _Reader:
         self.lines = lines
         self.origin = origin
         self.owner: str | None = None
-        self.zone_ttl: int | None = None  # $TTL
-        self.last_ttl: int | None = None
-        self.default_ttl = default_ttl
+        self.ttls = TtlRule(default_ttl)
         self.generated = 0
         self.records: list[ZoneRecord] = []
 
@@ -191,23 +213,10 @@ class _Reader:
             raise Fault(fault.problem, fault.index + index, fault.span) from None
         if self.owner is None:
             raise Fault("the first record must say whose it is", 0)
-        seconds = self._ttl(ttl, rdata)
+        seconds = self.ttls.of(ttl, rdata)
         self.records.append(
             ZoneRecord(self.owner, seconds, rdata, at + 1, last + 1, ttl is not None)
         )
-
-    def _ttl(self, written: int | None, rdata: Rdata) -> int:
-        """The TTL of a record whose own line says *written*."""
-        if written is not None:
-            self.last_ttl = written
-            return written
-        if self.zone_ttl is not None:  # RFC 2308 section 4
-            return self.zone_ttl
-        if self.last_ttl is None and isinstance(rdata, Soa):
-            self.last_ttl = rdata.minimum  # before RFC 2308 the minimum was the zone's default
-        if self.last_ttl is not None:  # RFC 1035 section 5.1
-            return self.last_ttl
-        return self.default_ttl
 
     # --- directives ---------------------------------------------------------------
 
@@ -221,7 +230,7 @@ class _Reader:
             seconds = ttl_of(words[1])
             if seconds is None:
                 raise Fault("this is not a TTL such as 3600 or 1h", 1)
-            self.zone_ttl = _checked_ttl(seconds, 1)
+            self.ttls.zone_ttl = _checked_ttl(seconds, 1)
         elif directive == "$GENERATE":
             self._generate(words, at)
         elif directive == "$INCLUDE":
@@ -318,17 +327,3 @@ def _not_a_head(kind: str, words: list[str], index: int, *, is_blank: bool) -> F
             index,
         )
     return Fault(f"{words[index][:40]!r} is not a TTL, class or record type", index)
-
-
-def iterate_entries(lines: list[str]) -> Iterator[tuple[int, int, list[str]]]:
-    """Each entry of *lines* that has words: its first and last line, counted from 0, and they."""
-    at = 0
-    while at < len(lines):
-        words = quick_words(lines[at])
-        last = at
-        if words is None:
-            entry = entry_at(lines, at)
-            words, last = entry.texts, entry.last
-        if words:
-            yield at, last, words
-        at = last + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 
-from maildns.dnsdata import AAAA, A, Caa, Cname, Mx, Ns, Opaque, Ptr, Rdata, Srv, Tlsa, Txt
+from maildns.dnsdata import AAAA, A, Caa, Cname, Mx, Ns, Opaque, Ptr, Rdata, Soa, Srv, Tlsa, Txt
 from maildns.zonefile.words import full_name
 
 
@@ -49,6 +49,8 @@ def _with_name(rrtype: str, octets: bytes) -> Rdata | None:
         case "SRV" if len(octets) > 6:
             priority, weight, port = struct.unpack("!HHH", octets[:6])
             return Srv(priority, weight, port, _name(octets[6:]))
+        case "SOA":
+            return _soa(octets)
         case "SRV" | "TLSA":
             raise ValueError("too short")
         case _:
@@ -77,15 +79,28 @@ def _caa(octets: bytes) -> Caa:
     return Caa(octets[0], tag, octets[end:])
 
 
+def _soa(octets: bytes) -> Soa:
+    primary, at = _name_at(octets, 0)
+    mailbox, at = _name_at(octets, at)
+    if len(octets) != at + 20:
+        raise ValueError("not five numbers behind the names")
+    return Soa(primary, mailbox, *struct.unpack("!IIIII", octets[at:]))
+
+
 def _name(octets: bytes) -> str:
+    text, end = _name_at(octets, 0)
+    if end != len(octets):
+        raise ValueError("there is more than a name")
+    return text
+
+
+def _name_at(octets: bytes, at: int) -> tuple[str, int]:
+    """The name that begins at *at*, and where it ends."""
     words = []
-    at = 0
     while (length := octets[at]) != 0:
         label = octets[at + 1 : at + 1 + length]
         if length > 63 or len(label) != length:
             raise ValueError("a label ends too soon")
         words.append("".join(f"\\{octet:03d}" for octet in label))
         at += 1 + length
-    if at + 1 != len(octets):
-        raise ValueError("there is more than a name")
-    return full_name(".".join(words) + ".", ".")
+    return full_name(".".join(words) + ".", "."), at + 1
