@@ -1,0 +1,134 @@
+"""
+Reports to another domain: has it agreed? (RFC 9990 section 4, RFC 9991 section 5)
+
+Anyone can write anyone's address into `rua`. So before a report goes to a host of
+another organizational domain, the reporter looks for that host's word, a TXT
+record at `<policy domain>._report._dmarc.<host>`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maildns.ask import Answer, Inquiry, Question
+from maildns.dnsdata import Txt, name
+from maildns.protocols.dmarc.record import DmarcRecord, ReportUri, read_leniently
+from maildns.protocols.dmarc.treewalk import Walk, follow_walk, policy_question, walk_names
+
+GRANT_TEXT = "v=DMARC1;"  # RFC 9990 section 4: what the destination publishes
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """
+    One place that reports shall go to.
+
+    `granted` is True where reports may go there, False where the other domain has
+    not agreed, and None where it cannot be known now. `name` is where the grant
+    stands or should stand, empty for a host of the same organization or one whose
+    grant cannot have a name. `override` are the addresses that the grant names instead.
+    """
+
+    uri: ReportUri
+    host: str
+    external: bool
+    granted: bool | None
+    name: str = ""
+    override: tuple[ReportUri, ...] = ()
+
+
+def grant_name(policy_domain: str, host: str) -> str:
+    """
+    Where *host* says that it takes reports about *policy_domain* (RFC 9990 section 4).
+
+    Raises `RecordSyntaxError` when that is too long for a name.
+
+    >>> grant_name("example.com", "reports.example.net")
+    'example.com._report._dmarc.reports.example.net'
+    """
+    return name(f"{name(policy_domain)}._report._dmarc.{name(host)}")
+
+
+def external_destinations(policy_domain: str, record: DmarcRecord) -> Inquiry[list[Destination]]:
+    """
+    Find out for each address of `rua` and `ruf` whether it is external, and granted.
+
+    Two rounds at most: the walks that tell which are external, with the grants.
+    Each address is listed once. One that names no host is left out.
+    """
+    uris = dict.fromkeys((*record.aggregate_reports_to, *record.failure_reports_to))
+    owner = name(policy_domain)
+    hosts = list(dict.fromkeys(uri.host for uri in uris if uri.host and uri.host != owner))
+    walks = yield from _walks([owner, *hosts]) if hosts else _no_walks()
+    home = walks.get(owner, Walk(owner, ()))
+    foreign = {host: _is_foreign(walks[host], home) for host in hosts}
+    grants = yield from _ask_grants(owner, [host for host in hosts if foreign[host] is not False])
+    return [
+        _destination(uri, foreign.get(uri.host, False), *grants.get(uri.host, ("", None)))
+        for uri in uris
+        if uri.host
+    ]
+
+
+def _no_walks() -> Inquiry[dict[str, Walk]]:
+    yield from ()
+    return {}
+
+
+def _walks(starts: list[str]) -> Inquiry[dict[str, Walk]]:
+    routes = {start: [policy_question(one) for one in walk_names(start)] for start in starts}
+    questions = tuple(dict.fromkeys(question for route in routes.values() for question in route))
+    answers = dict(zip(questions, (yield questions), strict=True))
+    return {
+        start: follow_walk(start, [answers[question] for question in route])
+        for start, route in routes.items()
+    }
+
+
+def _is_foreign(walk: Walk, home: Walk) -> bool | None:
+    """Whether the organizational domains differ; None: cannot be known."""
+    if walk.failed_at or home.failed_at:
+        return None
+    return walk.organizational_domain != home.organizational_domain
+
+
+def _ask_grants(owner: str, hosts: list[str]) -> Inquiry[dict[str, tuple[str, Answer | None]]]:
+    """The name and the answer of each host's grant; no name where it would be too long."""
+    names = {}
+    for host in hosts:
+        try:
+            names[host] = grant_name(owner, host)
+        except ValueError:  # RFC 9990 section 4: too long for the DNS counts as refused
+            names[host] = ""
+    asked = [host for host in hosts if names[host]]
+    if not asked:
+        return dict.fromkeys(hosts, ("", None))
+    answers = yield tuple(Question(names[host], "TXT") for host in asked)
+    given: dict[str, Answer] = dict(zip(asked, answers, strict=True))
+    return {host: (names[host], given.get(host)) for host in hosts}
+
+
+def _destination(
+    uri: ReportUri, foreign: bool | None, grant: str, answer: Answer | None
+) -> Destination:
+    if foreign is False:
+        return Destination(uri, uri.host, external=False, granted=True)
+    if answer is not None and answer.failed:
+        return Destination(uri, uri.host, external=bool(foreign), granted=None, name=grant)
+    texts = [one.text for one in answer.records if isinstance(one, Txt)] if answer else []
+    readings = [reading for text in texts if (reading := read_leniently(text))]
+    override = tuple(
+        dict.fromkeys(other for one in readings for other in one.record.aggregate_reports_to)
+    )
+    # RFC 9990 section 4: several records are fine; an override must keep the host, or neither gets a report
+    granted = bool(readings) and all(other.host == uri.host for other in override)
+    if foreign is None and not granted:
+        return Destination(uri, uri.host, external=False, granted=None, name=grant)
+    return Destination(
+        uri,
+        uri.host,
+        external=True,
+        granted=granted,
+        name=grant,
+        override=override if granted else (),
+    )
