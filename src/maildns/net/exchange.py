@@ -1,0 +1,135 @@
+"""
+Carrying one query to one server and its reply back: the only code here that opens a socket.
+
+Every fault on the way is a `Failure` with words for people, never an exception.
+A datagram that is not the answer (another sender, another id, garbage) is
+ignored until the time is up, so a forged one cannot drown the true one
+(RFC 5452 section 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+import dns.asyncquery
+import dns.exception
+import dns.message
+import dns.query
+
+from maildns.net.lookup import Failure, Reply, Send
+from maildns.net.servers import Server, Transport
+
+_FAULTS = (dns.exception.DNSException, OSError, EOFError, ValueError, RuntimeError)
+
+
+class Exchanger:
+    """
+    Sends queries; keeps the HTTPS connections of one resolver.
+
+    *ca_file* names the certificates to trust for TLS and HTTPS in place of the
+    system's.
+    """
+
+    def __init__(self, ca_file: str = "") -> None:
+        self._verify: str | bool = ca_file or True
+        self._https: Any = None
+
+    def close(self) -> None:
+        """Close kept connections; it may be used again afterwards."""
+        if self._https is not None:
+            self._https.close()
+            self._https = None
+
+    def exchange(self, send: Send, timeout_seconds: float) -> Reply:
+        """Carry *send* out while the caller waits, for at most *timeout_seconds*."""
+        try:
+            return self._exchange(send, timeout_seconds)
+        except dns.message.Truncated:
+            return Failure(f"{send.server}: the answer is cut short", truncated=True)
+        except _FAULTS as error:
+            return _failure(send, error, timeout_seconds)
+        except Exception as error:  # HTTPS faults, whose library is only imported when used
+            if type(error).__module__.partition(".")[0] not in {"httpx", "httpcore", "h2"}:
+                raise
+            return _failure(send, error, timeout_seconds)
+
+    def _exchange(self, send: Send, timeout_seconds: float) -> Reply:
+        server, query = send.server, send.query
+        if send.transport is Transport.UDP:
+            return dns.query.udp(
+                query,
+                server.host,
+                timeout_seconds,
+                server.port,
+                ignore_unexpected=True,
+                ignore_errors=True,
+                raise_on_truncation=True,
+            )
+        if send.transport is Transport.TCP:
+            return dns.query.tcp(query, server.host, timeout_seconds, server.port)
+        if send.transport is Transport.TLS:
+            return dns.query.tls(
+                query,
+                _address(server),
+                timeout_seconds,
+                server.port,
+                server_hostname=server.tls_name,
+                verify=self._verify,
+            )
+        return dns.query.https(
+            query, server.url, timeout_seconds, server.port, session=self._session()
+        )
+
+    def _session(self) -> Any:
+        if self._https is None:
+            import httpx
+
+            self._https = httpx.Client(http2=True, verify=self._ssl_context())
+        return self._https
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        cafile = self._verify if isinstance(self._verify, str) else None
+        return ssl.create_default_context(cafile=cafile)
+
+    async def exchange_async(self, send: Send, timeout_seconds: float) -> Reply:
+        """Like `exchange`, under asyncio."""
+        try:
+            return await self._exchange_async(send, timeout_seconds)
+        except dns.message.Truncated:
+            return Failure(f"{send.server}: the answer is cut short", truncated=True)
+        except _FAULTS as error:
+            return _failure(send, error, timeout_seconds)
+
+    async def _exchange_async(self, send: Send, timeout_seconds: float) -> Reply:
+        server, query = send.server, send.query
+        if send.transport is Transport.UDP:
+            return await dns.asyncquery.udp(
+                query,
+                server.host,
+                timeout_seconds,
+                server.port,
+                ignore_unexpected=True,
+                ignore_errors=True,
+                raise_on_truncation=True,
+            )
+        if send.transport is Transport.TCP:
+            return await dns.asyncquery.tcp(query, server.host, timeout_seconds, server.port)
+        # TLS and HTTPS in a thread: their connections are kept, and loops come and go.
+        return await asyncio.to_thread(self.exchange, send, timeout_seconds)
+
+
+def _address(server: Server) -> str:
+    """The address behind a host name, by the system's own means."""
+    return str(socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def _failure(send: Send, error: Exception, timeout_seconds: float) -> Failure:
+    if isinstance(error, dns.exception.Timeout | TimeoutError):
+        return Failure(f"{send.server}: no answer within {timeout_seconds:.3g} s")
+    words = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        words = error.strerror
+    return Failure(f"{send.server}: {words[:200]}")

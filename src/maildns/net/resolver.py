@@ -1,0 +1,293 @@
+"""
+The live world: questions answered by real name servers.
+
+A `Resolver` is a world like `maildns.World`: it answers, and never raises for a
+DNS failure. What replies mean stands in `maildns.net.lookup`, how servers are
+spelled in `maildns.net.servers`. dnspython is imported at the first question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from maildns.ask import Answer, Outcome, Question
+from maildns.errors import UsageError
+from maildns.net.servers import Server, Transport, parse_server, system_resolver
+
+if TYPE_CHECKING:
+    from maildns.net.exchange import Exchanger
+    from maildns.net.lookup import Reply, Rules, Send
+
+MAX_PARALLEL = 16  # questions on the way at once, within one call
+MAX_CACHED = 20_000
+MAX_CACHE_SECONDS = 86_400  # RFC 8767 section 4: a day is enough
+FAILURE_CACHE_SECONDS = 2.0  # RFC 9520 section 3.2: at least one second
+
+_Steps: TypeAlias = "Generator[Send, Reply, Answer]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: Answer
+    since: float
+    until: float
+
+
+class Resolver:
+    """
+    Asks name servers: the given ones, or the system's.
+
+    Each of *servers* is spelled as in `maildns.net.servers`; *transport* holds for
+    those that do not say. A question is put to one server after the other, *tries*
+    times round, each time for *timeout_seconds*; one call of `answer` takes at most
+    about *deadline_seconds*. The AD bit is believed over loopback, TLS and HTTPS, from
+    all servers when *trusted* is true, from none when it is false. With
+    *authoritative*, only answers with authority count and recursion is not asked for.
+
+    Answers are cached for their TTL, and a question that is on its way is not asked
+    again; `forget` empties the cache. Threads may share a resolver.
+
+    Raises `UsageError` for a server that is not spelled right or numbers that make no sense.
+    """
+
+    def __init__(  # noqa: PLR0913 - the knobs of one resolver, each given by name
+        self,
+        *,
+        servers: Sequence[str] = (),
+        transport: str = "udp",
+        timeout_seconds: float = 3.0,
+        tries: int = 2,
+        deadline_seconds: float = 20.0,
+        trusted: bool | None = None,
+        recursive: bool = True,
+        authoritative: bool = False,
+        ca_file: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if isinstance(servers, str):
+            raise UsageError("servers is a list of texts, not one text")
+        if timeout_seconds <= 0 or deadline_seconds <= 0 or tries < 1:
+            raise UsageError("timeout_seconds, deadline_seconds and tries are greater than zero")
+        self.servers, self._trusted = _chosen(servers, transport, trusted)
+        self.timeout_seconds = timeout_seconds
+        self.deadline_seconds = deadline_seconds
+        self._tries = tries
+        self._recursive = recursive and not authoritative
+        self._authoritative = authoritative
+        self._ca_file = ca_file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cache: dict[Question, _Kept] = {}
+        self._in_flight: dict[Question, Future[Answer]] = {}
+        self._validating: dict[Server, bool] = {}
+        self._exchanger: Exchanger | None = None
+
+    def __repr__(self) -> str:
+        return f"Resolver(servers={[str(server) for server in self.servers]})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close kept connections."""
+        if self._exchanger is not None:
+            self._exchanger.close()
+
+    def forget(self) -> None:
+        """Empty the cache, for instance after something was published."""
+        with self._lock:
+            self._cache.clear()
+            self._validating.clear()
+
+    # --- answering ----------------------------------------------------------------
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """
+        One answer for each question, in order; they are asked in parallel.
+
+        Raises `UsageError` for a record type that does not exist.
+        """
+        until = self._clock() + self.deadline_seconds
+        found = {question: self._cached(question) for question in questions}
+        missing = [question for question, answer in found.items() if answer is None]
+        if len(missing) == 1:
+            found[missing[0]] = self._answer_one(missing[0], until)
+        elif missing:
+            with ThreadPoolExecutor(min(len(missing), MAX_PARALLEL)) as pool:
+                answers = pool.map(lambda question: self._answer_one(question, until), missing)
+                found.update(zip(missing, answers, strict=True))
+        return [_told(found[question]) for question in questions]
+
+    async def answer_async(self, questions: Sequence[Question]) -> list[Answer]:
+        """Like `answer`, under asyncio."""
+        until = self._clock() + self.deadline_seconds
+        found = {question: self._cached(question) for question in questions}
+        missing = [question for question, answer in found.items() if answer is None]
+        gate = asyncio.Semaphore(MAX_PARALLEL)
+
+        async def one(question: Question) -> Answer:
+            async with gate:
+                return await self._answer_one_async(question, until)
+
+        answers = await asyncio.gather(*(one(question) for question in missing))
+        found.update(zip(missing, answers, strict=True))
+        return [_told(found[question]) for question in questions]
+
+    def _answer_one(self, question: Question, until: float) -> Answer:
+        future, ours = self._join(question)
+        if not ours:
+            try:
+                return future.result(timeout=max(0.0, until - self._clock()))
+            except FutureTimeoutError:
+                return _late(question)
+        answer = _given_up(question)
+        try:
+            answer = self._resolve(question, until)
+        finally:
+            self._settle(question, future, answer)
+        return answer
+
+    async def _answer_one_async(self, question: Question, until: float) -> Answer:
+        future, ours = self._join(question)
+        if not ours:
+            try:
+                waiting = asyncio.shield(asyncio.wrap_future(future))
+                return await asyncio.wait_for(waiting, max(0.0, until - self._clock()))
+            except TimeoutError:
+                return _late(question)
+        answer = _given_up(question)
+        try:
+            answer = await self._resolve_async(question, until)
+        finally:
+            self._settle(question, future, answer)
+        return answer
+
+    def _resolve(self, question: Question, until: float) -> Answer:
+        steps, exchanger = self._start(question)
+        try:
+            send = next(steps)
+            while True:
+                seconds = self._time_for(until)
+                reply = exchanger.exchange(send, seconds) if seconds > 0 else _no_time(send)
+                send = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+
+    async def _resolve_async(self, question: Question, until: float) -> Answer:
+        steps, exchanger = self._start(question)
+        try:
+            send = next(steps)
+            while True:
+                seconds = self._time_for(until)
+                if seconds > 0:
+                    reply = await exchanger.exchange_async(send, seconds)
+                else:
+                    reply = _no_time(send)
+                send = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+
+    def _start(self, question: Question) -> tuple[_Steps, Exchanger]:
+        from maildns.net.exchange import Exchanger
+        from maildns.net.lookup import lookup
+
+        with self._lock:
+            if self._exchanger is None:
+                self._exchanger = Exchanger(self._ca_file)
+        return lookup(question, self._rules()), self._exchanger
+
+    def _rules(self) -> Rules:
+        from maildns.net.lookup import Rules
+
+        return Rules(
+            servers=self.servers,
+            tries=self._tries,
+            recursive=self._recursive,
+            authoritative=self._authoritative,
+            trusted=self._trusted,
+            validating=self._validating,
+        )
+
+    def _time_for(self, until: float) -> float:
+        return min(self.timeout_seconds, until - self._clock())
+
+    # --- the cache ----------------------------------------------------------------
+
+    def _cached(self, question: Question) -> Answer | None:
+        with self._lock:
+            kept = self._cache.get(question)
+        now = self._clock()
+        if kept is None or now >= kept.until:
+            return None
+        ttl = kept.answer.ttl_seconds
+        if ttl is None or ttl <= 0:
+            return kept.answer
+        return replace(kept.answer, ttl_seconds=max(0, ttl - int(now - kept.since)))
+
+    def _join(self, question: Question) -> tuple[Future[Answer], bool]:
+        """The question's place in the air; true when it is ours to ask."""
+        with self._lock:
+            future = self._in_flight.get(question)
+            if future is not None:
+                return future, False
+            future = self._in_flight[question] = Future()
+            return future, True
+
+    def _settle(self, question: Question, future: Future[Answer], answer: Answer) -> None:
+        """Keep *answer* for its TTL and give it to all who wait for it."""
+        seconds = FAILURE_CACHE_SECONDS if answer.failed else answer.ttl_seconds or 0
+        now = self._clock()
+        with self._lock:
+            self._in_flight.pop(question, None)
+            if seconds > 0:
+                until = now + min(seconds, MAX_CACHE_SECONDS)
+                self._cache[question] = _Kept(answer, now, until)
+            while len(self._cache) > MAX_CACHED:
+                self._cache.pop(next(iter(self._cache)))
+        future.set_result(answer)
+
+
+def _chosen(
+    servers: Sequence[str], transport: str, trusted: bool | None
+) -> tuple[tuple[Server, ...], bool | None]:
+    try:
+        kind = Transport(transport)
+    except ValueError:
+        raise UsageError(
+            f"{transport!r} is not a transport", hint="say udp, tcp, tls or https"
+        ) from None
+    if servers:
+        return tuple(parse_server(text, kind) for text in servers), trusted
+    system = system_resolver(transport=kind)
+    return system.servers, (True if system.trust_ad and trusted is None else trusted)
+
+
+def _told(answer: Answer | None) -> Answer:
+    if answer is None:
+        raise AssertionError("a question was left without an answer")
+    return answer
+
+
+def _given_up(question: Question) -> Answer:
+    """What those who wait are told when the one who asks was stopped."""
+    return Answer(question, Outcome.UNREACHABLE, detail="given up before an answer came")
+
+
+def _late(question: Question) -> Answer:
+    return Answer(question, Outcome.UNREACHABLE, detail="no answer before the deadline")
+
+
+def _no_time(send: Send) -> Reply:
+    from maildns.net.lookup import Failure
+
+    return Failure(f"{send.server}: not asked, the deadline has passed")
