@@ -56,7 +56,7 @@ def parse_rdata(rrtype: str, text: str, origin: str = ".") -> Rdata:
     >>> str(parse_rdata("TYPE52", r"\# 4 03010100"))
     '3 1 1 00'
     """
-    known = rrtype_of(rrtype)
+    known = rrtype_of(rrtype[:64])
     if known is None:
         raise RecordSyntaxError(
             f"there is no record type {rrtype[:40]!r}", rrtype, (0, len(rrtype))

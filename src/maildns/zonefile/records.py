@@ -26,8 +26,8 @@ _MAX_ENTRY = 400_000  # characters of one record: 64 KiB as \DDD, and some
 _MAX_ENTRY_LINES = 20_000
 
 # Lines that need no care: blanks and plain words, perhaps with quoted strings behind.
-_PLAIN_LINE = re.compile(r"[!#-'*-:<-\[\]-~ \t]*\r?")
-_STRINGS_LINE = re.compile(r'([!#-\'*-:<-\[\]-~ \t]*)((?:[ \t]*"[^"\\\r\n]*")+)[ \t]*\r?')
+_PLAIN_LINE = re.compile(r"[!#-'*-:<-\[\]-~ \t]*+\r?")
+_STRINGS_LINE = re.compile(r'([!#-\'*-:<-\[\]-~ \t]*+)((?:"[^"\\\r\n]*+"[ \t]*+)++)\r?')
 _PLAIN_STRING = re.compile(r'"[^"]*"')
 
 
@@ -197,7 +197,7 @@ class _Reader:
         while rrtype is None:
             if index >= len(words):
                 raise Fault("the record ends before its type", index)
-            kind, value = head_word(words[index])
+            kind, value = head_word(words[index][:64])
             if kind == "type":
                 rrtype = str(value)
             elif kind == "ttl" and ttl is None:

@@ -47,7 +47,6 @@ def rrtype_of(word: str) -> str | None:
     return _MNEMONICS.get(number, f"TYPE{number}") if 0 < number < 65536 else None
 
 
-@lru_cache(maxsize=4096)
 def ttl_of(word: str) -> int | None:
     """
     The seconds of a TTL such as ``3600`` or ``1h30m``; None when *word* is none.
@@ -57,7 +56,14 @@ def ttl_of(word: str) -> int | None:
     >>> ttl_of("1h30m"), ttl_of("1W"), ttl_of("mail")
     (5400, 604800, None)
     """
-    if len(word) > 60 or not _TTL.fullmatch(word):
+    if len(word) > 60:
+        return None
+    return _ttl_of(word)
+
+
+@lru_cache(maxsize=4096)
+def _ttl_of(word: str) -> int | None:
+    if not _TTL.fullmatch(word):
         return None
     return sum(int(part[1]) * _UNITS[part[2].lower()] for part in _TTL_PART.finditer(word))
 
@@ -68,7 +74,8 @@ def head_word(word: str) -> tuple[str, str | int]:
     What *word* is in front of a record's data.
 
     One of ``("ttl", seconds)``, ``("class", "IN")``, ``("class", another)``,
-    ``("type", mnemonic)`` and ``("", word)`` for none of these.
+    ``("type", mnemonic)`` and ``("", "")`` for none of these. Words are remembered,
+    so callers pass the first 64 characters at most.
     """
     if (seconds := ttl_of(word)) is not None:
         return ("ttl", seconds)
@@ -78,4 +85,4 @@ def head_word(word: str) -> tuple[str, str | int]:
     if upper in _OTHER_CLASSES or re.fullmatch(r"CLASS[0-9]{1,5}", upper):
         return ("class", upper)
     rrtype = rrtype_of(word)
-    return ("", word) if rrtype is None else ("type", rrtype)
+    return ("", "") if rrtype is None else ("type", rrtype)
