@@ -26,6 +26,8 @@ MAX_STRING_OCTETS = 255  # RFC 1035 section 3.3: one <character-string>
 _PLAIN = re.compile(
     r"(?:[a-z0-9_*]|[a-z0-9_][a-z0-9_-]{0,61}[a-z0-9_])(?:\.(?:[a-z0-9_]|[a-z0-9_][a-z0-9_-]{0,61}[a-z0-9_]))*"
 )
+_OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")  # a backslash with nothing behind it
+_LABEL = re.compile(r"((?:\\.|[^.\\]|\\\Z)*+)(\.|\Z)", re.DOTALL)
 _IDNA_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 
 
@@ -51,7 +53,11 @@ def name(text: str) -> str:
     bare = text.translate(_IDNA_DOTS)
     if bare == ".":
         return bare
-    bare = bare[:-1] if bare.endswith(".") and not bare.endswith("\\.") else bare
+    if _OPEN_ESCAPE.search(bare):
+        raise RecordSyntaxError("nothing follows the backslash", text, (len(text) - 1, len(text)))
+    bare = bare[:-1] if bare.endswith(".") and not _OPEN_ESCAPE.search(bare[:-1]) else bare
+    if bare == ".":
+        raise RecordSyntaxError("a name may not have an empty label", text, (0, 1))
     encoded = []
     at = 0
     for label in labels(bare):
@@ -99,7 +105,12 @@ def labels(text: str) -> list[str]:
         return []
     if "\\" not in text:
         return text.split(".")
-    return re.findall(r"(?:^|(?<=\.))((?:\\.|[^.\\])*)(?:\.|$)", text)
+    parts = []
+    for label, dot in _LABEL.findall(text):
+        parts.append(label)
+        if not dot:
+            break
+    return parts
 
 
 def parent(text: str) -> str:

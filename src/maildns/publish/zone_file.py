@@ -196,7 +196,9 @@ class ZoneFilePublisher:
             folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise InputError(
-                f"the folder of the zone file cannot be read: {error.strerror}", path=self.path
+                f"the folder of the zone file cannot be read: {error.strerror}",
+                path=self.path,
+                hint="check the path",
             ) from error
         try:
             _lock(folder, target.parent)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from maildns.zonefile.words import Fault
 
 MAX_GENERATED = 65536  # of one directive
+MAX_TEMPLATE = 500  # characters of what is repeated
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})(?:/([0-9]{1,9}))?")
 _PLACE = re.compile(
     r"\\(?P<escaped>.) | \$\{(?P<offset>[+-]?[0-9]{1,9})(?:,(?P<width>[0-9]{1,3})(?:,(?P<base>[doxX]))?)?\}"
@@ -34,6 +35,8 @@ def generated_lines(words: list[str]) -> Iterator[list[str]]:
     start, stop, step = int(match[1]), int(match[2]), int(match[3] or 1)
     if step == 0 or stop < start or (stop - start) // step >= MAX_GENERATED:
         raise Fault(f"a range goes upwards and makes at most {MAX_GENERATED} records", 1)
+    if sum(map(len, words)) > MAX_TEMPLATE:
+        raise Fault(f"what $GENERATE repeats has at most {MAX_TEMPLATE} characters", 0)
     for index, word in enumerate(words):
         if index > 1 and "${" in _PLACE.sub("", word):
             raise Fault("known is ${offset,width,base} with the bases d, o, x and X", index)

@@ -246,7 +246,7 @@ class _Reader:
     def _generate(self, words: list[str], at: int) -> None:
         for made in generated_lines(words):
             self.generated += 1
-            if self.generated > 16 * MAX_GENERATED:
+            if self.generated > 4 * MAX_GENERATED:
                 raise Fault("the $GENERATE lines make too many records", 0)
             try:
                 self._record(made, at, at, is_blank=False)
