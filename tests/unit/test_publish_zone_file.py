@@ -176,6 +176,13 @@ def test_a_file_that_was_cut_off_is_refused_and_left(path, publisher):
         publisher.publish([added()])
 
 
+def test_records_made_by_generate_are_refused_with_their_place(path, publisher):
+    path.write_text(ZONE + "$GENERATE 1-9 h$ A 192.0.2.$\n")
+    before = rrset("h1.example.com", "A", "192.0.2.1")
+    with pytest.raises(InputError, match=rf"^{path}:8: A records .* \$GENERATE"):
+        publisher.publish([RRsetChange("h1.example.com", "A", before, None)])
+
+
 def test_mode_links_and_odd_octets_stay(path, publisher):
     octets = ZONE.encode() + b"; caf\xe9 in Latin-1\n"
     path.write_bytes(octets)

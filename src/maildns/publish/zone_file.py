@@ -237,6 +237,7 @@ class ZoneFilePublisher:
             self.origin,
             [(change.name, change.rrtype, change.after) for change in todo],
             today=self._clock().date(),
+            path=self.path,
         )
         wanted = dict(before)
         for change in todo:

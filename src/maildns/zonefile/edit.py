@@ -11,10 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from maildns.dnsdata import RRset, Soa, Txt, absolute, is_within, name, quote_string
 from maildns.errors import InputError, UsageError
-from maildns.zonefile.records import TtlRule, ZoneRecord, entry_at, parse_records, rrsets_of
+from maildns.zonefile.records import (
+    TtlRule,
+    ZoneRecord,
+    entry_at,
+    parse_records,
+    placed_error,
+    rrsets_of,
+)
 from maildns.zonefile.serial import next_serial
 from maildns.zonefile.types import head_word, ttl_of
 
@@ -29,6 +37,7 @@ def edit(
     *,
     today: date | None = None,
     default_ttl: int = 3600,
+    path: Path | str | None = None,
 ) -> str:
     r"""
     Put each change, (name, type, the whole RRset or None), into *text* and return it.
@@ -45,13 +54,13 @@ def edit(
     >>> print(edit("mx A 192.0.2.1 ; old", "example.com", [("mx.example.com", "A", None)]) == "")
     True
     """
-    records = parse_records(text, origin, default_ttl=default_ttl)
+    records = parse_records(text, origin, default_ttl=default_ttl, path=path)
     standing = rrsets_of(records)
     wanted = {key: after for key, after in _by_key(changes).items() if standing.get(key) != after}
     if not wanted:
         return text
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    editor = _Editor(text.removeprefix("\ufeff").split("\n"), records, wanted, default_ttl)
+    editor = _Editor(text.removeprefix("\ufeff").split("\n"), records, wanted, default_ttl, path)
     editor.plan_insertions(standing, name(origin))
     editor.plan_serials(today)
     return mark + editor.write()
@@ -81,6 +90,7 @@ class _Editor:
     records: list[ZoneRecord]
     wanted: dict[Key, RRset | None]
     default_ttl: int
+    path: Path | str | None  # to be shown
     insertions: dict[int, list[RRset]] = field(default_factory=dict)  # behind that many lines
     serials: dict[str, int] = field(default_factory=dict)  # zone -> new serial
     written: list[str] = field(default_factory=list)
@@ -172,10 +182,11 @@ class _Editor:
         is_generated = self.lines[at].startswith("$")
         ttl = self._ttl_wanted(here[0])
         if is_generated and any(self._ttl_wanted(record) != record.ttl_seconds for record in here):
-            raise InputError(
-                f"line {at + 1}: {here[0].rdata.rrtype} records to be changed are made by $GENERATE",
-                line=at + 1,
-                hint="write the records out, one a line, and remove the $GENERATE line",
+            raise placed_error(
+                f"{here[0].rdata.rrtype} records to be changed are made by $GENERATE",
+                at,
+                self.path,
+                "write the records out, one a line, and remove the $GENERATE line",
             )
         if ttl is None:
             return iter(())

@@ -77,14 +77,14 @@ def parse_records(
     try:
         return _Reader(lines, name(origin), default_ttl).read()
     except LineFault as fault:
-        drawing = point_at(lines[fault.at], fault.span) if fault.at < len(lines) else ""
-        place = "" if path is not None else f"line {fault.at + 1}: "
-        raise InputError(
-            f"{place}{fault.problem}\n{drawing}",
-            path=path,
-            line=fault.at + 1,
-            hint=fault.hint,
-        ) from None
+        drawing = point_at(lines[fault.at], fault.span)
+        raise placed_error(f"{fault.problem}\n{drawing}", fault.at, path, fault.hint) from None
+
+
+def placed_error(problem: str, at: int, path: Path | str | None, hint: str) -> InputError:
+    """The error that line *at*, counted from 0, has *problem*; it names the line, with a path or without."""
+    place = "" if path is not None else f"line {at + 1}: "
+    return InputError(f"{place}{problem}", path=path, line=at + 1, hint=hint)
 
 
 def rrsets_of(records: Iterable[ZoneRecord]) -> dict[tuple[str, str], RRset]:
