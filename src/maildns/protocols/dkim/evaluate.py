@@ -1,0 +1,105 @@
+"""Is the key that signs the key that is published? (RFC 6376 section 6.1.2)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maildns.ask import Answer, Inquiry, Question
+from maildns.dnsdata import Txt
+from maildns.errors import InputError, RecordSyntaxError
+from maildns.protocols.dkim.build import key_name
+from maildns.protocols.dkim.key import (
+    LEAST_RSA_BITS,
+    PrivateKey,
+    PublicKey,
+    algorithm_of,
+    bits,
+    public_key_from_record,
+    public_octets,
+)
+from maildns.protocols.dkim.record import KeyRecord, parse_key
+
+
+class KeyResult(StrEnum):
+    """How a published key compares with the one that signs."""
+
+    MATCH = "match"  # signatures verify
+    MISMATCH = "mismatch"  # another key stands there
+    MISSING = "missing"  # nothing does
+    REVOKED = "revoked"  # withdrawn: p is empty
+    INVALID = "invalid"  # wrongly published: verifiers cannot or must not use it
+    TEMPERROR = "temperror"  # it cannot be known now
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVerdict:
+    """The result for the key record at `name`; `record` where one could be read."""
+
+    result: KeyResult
+    name: str
+    reason: str = ""
+    record: KeyRecord | None = None
+
+
+def check_key(
+    domain: str, selector: str, public_key: PrivateKey | PublicKey | None = None
+) -> Inquiry[KeyVerdict]:
+    """
+    Compare the record of *selector* at *domain* with *public_key* (or a private key's public half).
+
+    Without a key any that verifiers would use is a match.
+
+    Raises `RecordSyntaxError` when selector and domain do not make a name.
+    """
+    owner = key_name(selector, domain)
+    (answer,) = yield (Question(owner, "TXT"),)
+    return judge_answer(answer, public_key)
+
+
+def judge_answer(answer: Answer, public_key: PrivateKey | PublicKey | None = None) -> KeyVerdict:
+    """Like `check_key`, of an *answer* that is already there."""
+    owner = answer.question.name
+    if answer.failed:  # RFC 6376 section 6.1.2 step 1
+        why = answer.detail or answer.outcome
+        return KeyVerdict(KeyResult.TEMPERROR, owner, f"the DNS did not answer: {why}")
+    texts = [record.text for record in answer.records if isinstance(record, Txt)]
+    if not texts:  # step 2
+        return KeyVerdict(KeyResult.MISSING, owner, "there is no TXT record")
+    if len(texts) > 1:  # section 3.6.2.2: a selector has one record
+        reason = f"{len(texts)} TXT records stand there; verifiers may take any"
+        return KeyVerdict(KeyResult.INVALID, owner, reason)
+    try:
+        record = parse_key(texts[0])
+    except RecordSyntaxError as error:  # step 4
+        return KeyVerdict(KeyResult.INVALID, owner, error.problem)
+    return _judge_record(record, owner, public_key)
+
+
+def _judge_record(
+    record: KeyRecord, owner: str, public_key: PrivateKey | PublicKey | None
+) -> KeyVerdict:
+    if record.revoked:  # RFC 6376 section 6.1.2 step 8
+        return KeyVerdict(KeyResult.REVOKED, owner, "p is empty", record)
+    unusable = _unusable(record)
+    if unusable:
+        return KeyVerdict(KeyResult.INVALID, owner, unusable, record)
+    try:
+        published = public_key_from_record(record)
+    except InputError as error:
+        return KeyVerdict(KeyResult.INVALID, owner, error.problem, record)
+    if algorithm_of(published) == "rsa" and bits(published) < LEAST_RSA_BITS:
+        reason = f"{bits(published)} bits are too few"  # RFC 8301 section 3.2
+        return KeyVerdict(KeyResult.INVALID, owner, reason, record)
+    if public_key is None or public_octets(public_key) == public_octets(published):
+        return KeyVerdict(KeyResult.MATCH, owner, "", record)
+    return KeyVerdict(KeyResult.MISMATCH, owner, "the record holds another key", record)
+
+
+def _unusable(record: KeyRecord) -> str:
+    """Why verifiers do not use a record that is well written; empty when they do."""
+    if not record.for_mail:  # RFC 6376 section 3.6.1, tag s
+        return f"the key is not for mail: s={':'.join(record.services)}"
+    if record.hashes and "sha256" not in record.hashes:  # RFC 8301 section 3.1: no SHA-1
+        return f"the key allows no usable hash: h={':'.join(record.hashes)}"
+    return ""
