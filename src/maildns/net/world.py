@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, overload
 
 from maildns.ask import Answer, DnssecStatus, Outcome, Question
@@ -26,13 +27,13 @@ MxPair = tuple[int, str]
 
 
 class World:
-    """
+    r"""
     A pretended DNS: empty at first, so every name is `NO_NAME`.
 
     Names at or below a DNSKEY record, or given to `sign`, answer `SECURE`;
     all others `INSECURE`. `asked` lists every question put to it, in order.
 
-    >>> world = World.from_zone("example.com. TXT \\"v=spf1 -all\\"")
+    >>> world = World.from_zone("example.com. TXT \"v=spf1 -all\"")
     >>> world.answer([Question("example.com", "TXT")])[0].records[0].text
     'v=spf1 -all'
     """
@@ -48,16 +49,17 @@ class World:
     # --- filling it ---------------------------------------------------------------
 
     @classmethod
-    def from_zone(cls, text: str, origin: str = ".") -> World:
+    def from_zone(cls, text: str, origin: str = ".", *, path: Path | None = None) -> World:
         """
         Read zone-file text (RFC 1035 section 5); many zones in one text are fine.
 
-        Raises `InputError` with the line where the text breaks the grammar.
+        Raises `InputError` with the line where the text breaks the grammar, and with
+        *path* when it is given.
         """
         world = cls()
         world.add_records(
             (record.owner, record.ttl_seconds, record.rdata)
-            for record in parse_records(text, origin=origin)
+            for record in parse_records(text, origin=origin, path=path)
         )
         return world
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from maildns.dnsdata import RRset
+from maildns.dnsdata import Cname, RRset
 
 Key = tuple[str, str]  # name and record type
 
@@ -60,7 +60,8 @@ class ZoneContents:
     def alias(self, name: str) -> str | None:
         """The target of the CNAME at *name*."""
         rrset = self.aliases.get(name)
-        return str(rrset.records[0]) if rrset else None
+        record = rrset.records[0] if rrset else None
+        return record.target if isinstance(record, Cname) else None
 
     @classmethod
     def of(cls, rrsets: Iterable[RRset], *, authoritative: bool = True) -> ZoneContents:

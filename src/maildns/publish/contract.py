@@ -23,6 +23,11 @@ class Publisher(Protocol):
         """What people call it: `zone file /etc/bind/db.example`, `name server 127.0.0.1:53`."""
         ...
 
+    @property
+    def local(self) -> bool:
+        """Whether it is read without a network."""
+        ...
+
     def zone_of(self, name: str) -> str | None:
         """The zone that *name* would be put in; None when it is in none of this publisher's."""
         ...

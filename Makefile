@@ -1,0 +1,43 @@
+# `make run` shows the whole way once; `make test` proves the project. Neither needs any set-up.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check unit servers reference bench clean
+
+run: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/first-run.sh
+
+test: $(VENV)/.tested-with check unit
+
+# Format, lint, types, layers, sizes, and that the reference is that of the code.
+check: $(VENV)/.tested-with
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_sizes.py
+	$(BIN)/python tools/write_reference.py --check
+
+# Unit tests, doctests, laws, the documentation executed, and the tests against real servers.
+unit: $(VENV)/.tested-with
+	$(BIN)/python -m pytest -n 2 -q -rs
+
+reference: $(VENV)/.tested-with
+	$(BIN)/python tools/write_reference.py
+
+bench: $(VENV)/.tested-with
+	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/start_up.py
+
+$(VENV)/.installed: requirements.txt pyproject.toml tools/set_up.sh
+	sh tools/set_up.sh $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.tested-with: $(VENV)/.installed requirements-dev.txt
+	sh tools/set_up.sh $(VENV) requirements-dev.txt
+	sh tools/debian_packages.sh
+	@touch $@
+
+clean:
+	rm -rf $(VENV) first-run .mypy_cache .ruff_cache .hypothesis .import_linter_cache

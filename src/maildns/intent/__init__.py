@@ -1,0 +1,1 @@
+"""What the owner wants: the model behind `maildns.toml`."""

@@ -1,0 +1,210 @@
+"""
+Reading keys and certificates that an intent names, and making their records.
+
+Only public halves leave this module. What is merely unwise (a certificate that expires
+soon) becomes a finding; what cannot be used becomes a `ConfigError` that names the line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from maildns.dnsdata import Tlsa, name
+from maildns.errors import ConfigError, InputError, MaildnsError
+from maildns.finding import Finding
+from maildns.intent.load import ConfigSource, Place, settings
+from maildns.intent.model import DkimKey, Intent, Secret, Server
+from maildns.plan.materials import Materials, ServerIdentity
+from maildns.protocols import dane, dkim
+
+MAX_KEY_OCTETS = 1024 * 1024
+
+
+def read_materials(intent: Intent, source: ConfigSource, *, now: datetime) -> Materials:
+    """
+    Read every key and certificate of *intent*.
+
+    Raises `ConfigError` naming the line for a file that is missing or cannot be used, and
+    for a certificate that does not belong to its key.
+    """
+    reader = _Reader(source, now)
+    keys = {}
+    for domain in intent.domain:
+        own = settings(intent, domain)
+        for key in () if own.parked else own.dkim:
+            keys[domain, name(key.selector)] = reader.dkim_record(domain, key)
+    servers = {}
+    for host, server in intent.server.items():
+        identity = reader.identity(host, server)
+        if identity is not None:
+            servers[host] = identity
+    return Materials(keys, servers, tuple(reader.findings))
+
+
+def read_secret(secret: Secret, source: ConfigSource, place: Place) -> bytes:
+    """
+    The secret's octets, from its file's first line or its environment variable.
+
+    Raises `ConfigError` when there is none; the secret itself is in no message.
+    """
+    if secret.env is not None:
+        value = os.environ.get(secret.env)
+        if not value:
+            problem = f"the environment variable {secret.env} is not set"
+            raise source.error(place, problem, f"export {secret.env}=...")
+        return value.encode()
+    assert secret.file is not None  # the model asks for one of the two  # noqa: S101
+    content = _octets(source.file(secret.file), source, place)
+    lines = content.splitlines()
+    if not lines or not lines[0].strip():
+        raise source.error(place, f"{secret.file} is empty", "its first line is the secret")
+    return lines[0].strip()
+
+
+def key_path(source: ConfigSource, domain: str, key: DkimKey) -> Path:
+    """The file of a DKIM key, with {domain} and {selector} filled in."""
+    text = key.key.replace("{domain}", domain).replace("{selector}", name(key.selector))
+    return source.file(text)
+
+
+def _octets(path: Path, source: ConfigSource, place: Place, hint: str = "") -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_KEY_OCTETS + 1)
+    except OSError as error:
+        raise source.error(place, f"cannot read {path}: {error.strerror}", hint) from None
+    if len(content) > MAX_KEY_OCTETS:
+        raise source.error(place, f"{path} is too large to be a key or certificate")
+    return content
+
+
+class _Reader:
+    """Reads each file once, however many domains share it."""
+
+    def __init__(self, source: ConfigSource, now: datetime) -> None:
+        self.source = source
+        self.now = now
+        self.findings: list[Finding] = []
+        self._records: dict[tuple[Path, bool], dkim.KeyRecord] = {}
+
+    def dkim_record(self, domain: str, key: DkimKey) -> dkim.KeyRecord:
+        """The key record of a signing key."""
+        path = key_path(self.source, domain, key)
+        known = self._records.get((path, key.testing))
+        if known is None:
+            known = self._records[path, key.testing] = self._read_dkim(domain, key, path)
+        return known
+
+    def _read_dkim(self, domain: str, key: DkimKey, path: Path) -> dkim.KeyRecord:
+        place = ("domain", domain, "dkim")
+        if domain not in self.source.text or "dkim" not in self.source.text.split(domain, 1)[1]:
+            place = ("defaults", "dkim", "")
+        hint = f"make it: maildns dkim new --domain {domain} --selector {key.selector}"
+        content = _octets(path, self.source, place, hint)
+        passphrase = key.passphrase and read_secret(key.passphrase, self.source, place)
+        try:
+            public = dkim.public_key_from_pem(content, passphrase or None, path=path)
+            record = dkim.key_record(public, testing=key.testing)
+        except MaildnsError as error:
+            raise self._placed(error, place) from None
+        subject = f"{name(key.selector)}._domainkey.{domain}"
+        self.findings.extend(dkim.lint(record, subject))
+        return record
+
+    def identity(self, host: str, server: Server) -> ServerIdentity | None:
+        """What *host* shows in TLS; None when neither certificate nor key is named."""
+        if server.certificate is None and server.key is None and server.next_key is None:
+            return None
+        place = ("server", host)
+        chain = self._chain(host, server)
+        spki = self._spki(host, server, "key") if server.key else b""
+        if chain:
+            problems = dane.certificate_problems(
+                chain[0],
+                names=[host],
+                now=self.now,
+                key_spki=spki or None,
+            )
+            self._judge(host, server, problems)
+            self.findings.extend(problems)
+            spki = dane.spki_of(chain[0])
+        try:
+            current = [tlsa for text in server.tlsa for tlsa in _records(text, chain, spki)]
+        except MaildnsError as error:
+            raise self._placed(error, (*place, "tlsa")) from None
+        following = ()
+        if server.next_key is not None:
+            next_spki = self._spki(host, server, "next_key")
+            following = (dane.from_public_key(next_spki),)
+        return ServerIdentity(
+            tuple(current),
+            following,
+            tuple(dane.der_of(one) for one in chain),
+            spki,
+        )
+
+    def _chain(self, host: str, server: Server) -> list[dane.Certificate]:
+        if server.certificate is None:
+            return []
+        place = ("server", host, "certificate")
+        path = self.source.file(server.certificate)
+        try:
+            return dane.load_certificates(_octets(path, self.source, place), path)
+        except MaildnsError as error:
+            raise self._placed(error, place) from None
+
+    def _spki(self, host: str, server: Server, field: str) -> bytes:
+        place = ("server", host, field)
+        path = self.source.file(getattr(server, field))
+        passphrase = server.passphrase and read_secret(server.passphrase, self.source, place)
+        try:
+            content = _octets(path, self.source, place)
+            return dane.load_public_key_of_key_file(content, passphrase or None, path)
+        except MaildnsError as error:
+            raise self._placed(error, place) from None
+
+    def _judge(self, host: str, server: Server, problems: list[Finding]) -> None:
+        """A key that is not the certificate's leaves open which one the server shows."""
+        if any(problem.rule == dane.WRONG_KEY.id for problem in problems):
+            problem = f"{server.certificate} does not belong to {server.key}"
+            hint = "name the certificate and the key that the server really uses"
+            raise self.source.error(("server", host, "certificate"), problem, hint)
+
+    def _placed(self, error: MaildnsError, place: Place) -> ConfigError:
+        if isinstance(error, ConfigError):
+            return error
+        problem = str(error)
+        if isinstance(error, InputError) and error.path is not None:
+            line = f" line {error.line}" if error.line is not None else ""
+            problem = f"{error.path}{line}: {error.problem}"
+        return self.source.error(place, problem, error.hint)
+
+
+def _records(text: str, chain: list[dane.Certificate], spki: bytes) -> Iterator[Tlsa]:
+    """The TLSA records that one parameter triple asks for."""
+    wanted = dane.parameters(text)
+    if wanted.usage == 2:  # RFC 7672 section 3.1.1: the issuer, the last certificate in the file
+        if len(chain) < 2:
+            raise InputError(
+                f"TLSA {text} needs the issuer's certificate",
+                hint="give the full chain (fullchain.pem) as certificate",
+            )
+        yield _from_certificate(chain[-1], wanted)
+    elif chain:
+        yield _from_certificate(chain[0], wanted)
+    elif spki and wanted.selector == 1:
+        yield dane.from_public_key(spki, usage=wanted.usage, matching_type=wanted.matching_type)
+    elif spki:
+        raise InputError(f"TLSA {text} needs the certificate", hint="name it as certificate")
+
+
+def _from_certificate(certificate: dane.Certificate, wanted: dane.Parameters) -> Tlsa:
+    return dane.from_certificate(
+        certificate,
+        usage=wanted.usage,
+        selector=wanted.selector,
+        matching_type=wanted.matching_type,
+    )

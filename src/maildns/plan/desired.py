@@ -1,0 +1,357 @@
+"""
+From the intent to the records it asks for: one list of wishes per view.
+
+Nothing that stands in the DNS today matters here; `ownership` brings the two
+together. Every record comes from its protocol's own `build`, so that what is
+planned is what the linters praise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from maildns.dnsdata import (
+    AAAA,
+    A,
+    Cname,
+    Mx,
+    Ptr,
+    Rdata,
+    Txt,
+    is_within,
+    name,
+    reverse_name,
+)
+from maildns.intent.load import settings
+from maildns.intent.model import Dmarc, Domain, Intent, Server
+from maildns.intent.senders import sender_named
+from maildns.plan.materials import Materials
+from maildns.plan.wanted import WHOLE, Claim, Kind, Wanted
+from maildns.protocols import bimi, caa, clients, dmarc, mtasts, spf, tlsrpt
+
+PUBLIC = "public"
+SPF_CLAIM = Claim(prefix="v=spf1")
+DMARC_CLAIM = Claim(prefix="v=DMARC1")
+CAA_CLAIM = Claim(tags=frozenset({"issue"}))
+_ALL = {"fail": "-all", "softfail": "~all", "neutral": "?all"}
+PARKED_DMARC = Dmarc(policy="reject", subdomain_policy="reject", nonexistent_policy="reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An intent seen from one view, with its materials: what the wishes are read from."""
+
+    intent: Intent
+    materials: Materials = field(default_factory=Materials)
+    view: str = PUBLIC
+
+    def addresses(self, host: str) -> tuple[IPv4Address | IPv6Address, ...]:
+        """The addresses of *host* in this view."""
+        server = self.intent.server[host]
+        seen = (
+            self.intent.view[self.view].server.get(host) if self.view in self.intent.view else None
+        )
+        v4 = server.ipv4 if seen is None or seen.ipv4 is None else seen.ipv4
+        v6 = server.ipv6 if seen is None or seen.ipv6 is None else seen.ipv6
+        return (*v4, *v6)
+
+    def public(self) -> Scene:
+        """The same from the world's view."""
+        return self if self.view == PUBLIC else Scene(self.intent, self.materials)
+
+    def servers_of(self, domain: Domain) -> dict[str, int]:
+        """The domain's servers with their MX preference."""
+        chosen = domain.servers if domain.servers is not None else tuple(self.intent.server)
+        if isinstance(chosen, dict):
+            return dict(chosen)
+        return {host: self.intent.server[host].priority for host in chosen}
+
+
+def desired(scene: Scene) -> list[Wanted]:
+    """
+    All wishes of the view, grouped by domain and server, in a stable order.
+
+    Raises `RecordSyntaxError` where a text of the intent breaks its record's grammar.
+    """
+    wishes: list[Wanted] = []
+    for domain in scene.intent.domain:
+        wishes.extend(of_domain(scene, domain))
+    for host, server in scene.intent.server.items():
+        if server.managed:
+            wishes.extend(of_server(scene, host, server))
+    return _settled(wishes)
+
+
+def _settled(wishes: Sequence[Wanted]) -> list[Wanted]:
+    """Drop a HELO policy where the same name has a domain's policy: there may be only one."""
+    own = {wish.name for wish in wishes if wish.kind is Kind.SPF}
+    return [wish for wish in wishes if wish.kind is not Kind.HELO or wish.name not in own]
+
+
+# --- a domain -------------------------------------------------------------------------
+
+
+def of_domain(scene: Scene, domain: str) -> Iterator[Wanted]:
+    """The wishes of one domain."""
+    own = settings(scene.intent, domain)
+    yield mx_wish(scene, domain, own)
+    yield spf_wish(scene, domain, own)
+    yield from dkim_wishes(scene, domain, own)
+    yield from dmarc_wishes(scene, domain, own)
+    if not own.parked:
+        yield from _transport_wishes(scene, domain, own)
+        yield from _client_wishes(scene, domain, own)
+        if own.bimi is not None:
+            record = bimi.build(logo=own.bimi.logo, evidence=own.bimi.evidence or "")
+            owner = f"{own.bimi.selector}._bimi.{domain}"
+            yield _text(
+                domain,
+                Kind.BIMI,
+                owner,
+                str(record),
+                ttl=own.ttl,
+                reason="the logo shown beside mail",
+            )
+    if own.caa:
+        yield _caa_wish(domain, domain, own.caa, own.ttl)
+
+
+def mx_wish(scene: Scene, domain: str, own: Domain) -> Wanted:
+    """Where mail for the domain goes (RFC 5321 section 5.1), or that it takes none (RFC 7505)."""
+    hosts = {} if own.parked or not own.receives else scene.servers_of(own)
+    records: list[Rdata] = [
+        Mx(preference, host)
+        for host, preference in hosts.items()
+        if scene.intent.server[host].receives
+    ]
+    reason = "mail for the domain goes to its server" + ("s" if len(records) > 1 else "")
+    if not records:
+        records, reason = [Mx(0, ".")], "the domain takes no mail (null MX)"
+    return Wanted(domain, Kind.MX, domain, "MX", tuple(records), WHOLE, own.ttl, reason)
+
+
+def spf_record(scene: Scene, own: Domain) -> spf.SpfRecord:
+    """
+    The domain's SPF record: its servers' public addresses, its senders, and no one else.
+
+    It is the same in every view, since receivers in the world judge by it.
+    """
+    if own.parked:
+        return spf.build(all="-all")
+    public = scene.public()
+    networks: list[str] = []
+    terms: list[str] = []
+    for host in scene.servers_of(own):
+        server = scene.intent.server[host]
+        if server.sends:
+            addresses = public.addresses(host)
+            networks.extend(str(address) for address in addresses)
+            # A host whose addresses nobody told us is permitted by name.
+            terms.extend([] if addresses else [f"a:{host}"])
+    for sender in own.senders:
+        terms.extend(sender_named(sender).terms)
+    return spf.build(
+        ip4=[*(text for text in networks if ":" not in text), *own.spf.ip4],
+        ip6=[*(text for text in networks if ":" in text), *own.spf.ip6],
+        include=own.spf.include,
+        terms=list(dict.fromkeys([*terms, *own.spf.terms])),
+        all=_ALL[own.spf.others],
+    )
+
+
+def spf_wish(scene: Scene, domain: str, own: Domain) -> Wanted:
+    """Who may send for the domain (RFC 7208)."""
+    reason = "nobody sends for it" if own.parked else "who may send mail for the domain"
+    record = str(spf_record(scene, own))
+    return _text(domain, Kind.SPF, domain, record, ttl=own.ttl, reason=reason, claim=SPF_CLAIM)
+
+
+def dkim_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
+    """The public half of each signing key (RFC 6376 section 3.6); none is valid when parked."""
+    if own.parked:
+        owner = f"*._domainkey.{domain}"
+        yield _text(
+            domain, Kind.DKIM, owner, "v=DKIM1; p=", ttl=own.ttl, reason="no key signs for it"
+        )
+        return
+    for key in own.dkim:
+        record = scene.materials.dkim[domain, name(key.selector)]
+        owner = f"{name(key.selector)}._domainkey.{domain}"
+        reason = f"the key that signs as {key.selector}"
+        yield _text(domain, Kind.DKIM, owner, str(record), ttl=own.ttl, reason=reason)
+
+
+def dmarc_record(own: Domain) -> dmarc.DmarcRecord | None:
+    """The domain's DMARC record; a parked one asks for rejection."""
+    wish = own.dmarc
+    if own.parked:
+        reports = wish.reports_to if wish is not None else ()
+        wish = PARKED_DMARC.model_copy(update={"reports_to": reports})
+    if wish is None:
+        return None
+    return dmarc.build(
+        policy=wish.policy,
+        subdomain_policy=wish.subdomain_policy,
+        nonexistent_policy=wish.nonexistent_policy,
+        testing=wish.testing,
+        percent=wish.percent,
+        dkim_alignment=wish.dkim_alignment,
+        spf_alignment=wish.spf_alignment,
+        reports_to=wish.reports_to,
+        failure_reports_to=wish.failure_reports_to,
+        failure_options=wish.failure_options,
+        psd=wish.psd,
+    )
+
+
+def dmarc_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
+    """The policy (RFC 9989), and the grants of our own domains that take its reports (RFC 9990 section 4)."""
+    record = dmarc_record(own)
+    if record is None:
+        return
+    reason = "what receivers do with mail that fails, and where they report"
+    yield _text(
+        domain,
+        Kind.DMARC,
+        f"_dmarc.{domain}",
+        str(record),
+        ttl=own.ttl,
+        reason=reason,
+        claim=DMARC_CLAIM,
+    )
+    for host in sorted(report_hosts(record)):
+        home = next((zone for zone in scene.intent.domain if is_within(host, zone)), None)
+        if home is None or is_within(host, domain) or is_within(domain, home):
+            continue
+        owner = dmarc.grant_name(domain, host)
+        reason = f"lets {host} take the DMARC reports of {domain}"
+        yield _text(
+            home, Kind.GRANT, owner, "v=DMARC1;", ttl=own.ttl, reason=reason, claim=DMARC_CLAIM
+        )
+
+
+def report_hosts(record: dmarc.DmarcRecord) -> set[str]:
+    """The domains that a DMARC record's reports go to."""
+    uris = (*record.aggregate_reports_to, *record.failure_reports_to)
+    hosts = (uri.uri.rpartition("@")[2] for uri in uris if uri.uri.lower().startswith("mailto:"))
+    return {name(host) for host in hosts if host}
+
+
+def _transport_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
+    policy = sts_policy(scene, own)
+    if policy is not None and own.mta_sts is not None:
+        record = str(mtasts.build(policy))
+        reason = f"MTA-STS, mode {own.mta_sts.mode}"
+        yield _text(domain, Kind.MTA_STS, f"_mta-sts.{domain}", record, ttl=own.ttl, reason=reason)
+        if own.mta_sts.web:
+            yield _web_wish(domain, f"mta-sts.{domain}", own.mta_sts.web, own.ttl)
+    if own.tls_rpt:
+        record = str(tlsrpt.build(reports_to=own.tls_rpt))
+        yield _text(
+            domain,
+            Kind.TLS_RPT,
+            f"_smtp._tls.{domain}",
+            record,
+            ttl=own.ttl,
+            reason="where TLS reports go",
+        )
+
+
+def sts_policy(scene: Scene, own: Domain) -> mtasts.StsPolicy | None:
+    """The MTA-STS policy to serve: every MX host of the domain, and what the owner adds."""
+    if own.mta_sts is None or own.parked:
+        return None
+    hosts = [host for host in scene.servers_of(own) if scene.intent.server[host].receives]
+    return mtasts.build_policy(
+        mode=own.mta_sts.mode,
+        mx=[*(hosts if own.receives else []), *own.mta_sts.mx],
+        max_age=own.mta_sts.max_age_seconds,
+    )
+
+
+def _web_wish(domain: str, owner: str, target: str, ttl: int | None) -> Wanted:
+    reason = "serves the MTA-STS policy"
+    try:
+        record: Rdata = _address(ip_address(target))
+    except ValueError:
+        record = Cname(name(target))
+    return Wanted(domain, Kind.MTA_STS, owner, record.rrtype, (record,), WHOLE, ttl, reason)
+
+
+def _client_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
+    if own.clients is None:
+        return
+    host = own.clients.host or next(iter(scene.servers_of(own)), None)
+    if host is None:
+        return
+    chosen = own.clients.model_dump(exclude={"host"})
+    groups: dict[tuple[str, str], list[Rdata]] = {}
+    for owner, record in clients.service_records(domain, host=host, **chosen):
+        groups.setdefault((owner, record.rrtype), []).append(record)
+    for (owner, rrtype), records in groups.items():
+        reason = "where mail programs find the service"
+        yield Wanted(domain, Kind.CLIENTS, owner, rrtype, tuple(records), WHOLE, own.ttl, reason)
+
+
+# --- a server -------------------------------------------------------------------------
+
+
+def of_server(scene: Scene, host: str, server: Server) -> Iterator[Wanted]:
+    """The wishes of one server: addresses, HELO policy, TLSA, CAA, and the PTR of each address."""
+    helo = server.helo or host
+    for owner in dict.fromkeys((host, helo)):
+        yield from _address_wishes(scene, host, owner, server.ttl)
+        if server.sends:
+            record = str(spf.build(a=True, all="-all"))
+            reason = "only this server may say HELO with its name"
+            yield _text(
+                host, Kind.HELO, owner, record, ttl=server.ttl, reason=reason, claim=SPF_CLAIM
+            )
+    identity = scene.materials.servers.get(host)
+    if identity is not None:
+        records = tuple(dict.fromkeys((*identity.tlsa, *identity.next_tlsa)))
+        for port in server.tlsa_ports:
+            owner = f"_{port}._tcp.{host}"
+            reason = "the key that the server shows in TLS"
+            yield Wanted(host, Kind.TLSA, owner, "TLSA", records, WHOLE, server.ttl, reason)
+    if server.caa:
+        yield _caa_wish(host, host, server.caa, server.ttl)
+    for address in scene.addresses(host):
+        owner = reverse_name(address)
+        reason = "the address names the server back"
+        yield Wanted(host, Kind.PTR, owner, "PTR", (Ptr(helo),), WHOLE, server.ttl, reason)
+
+
+def _address_wishes(scene: Scene, host: str, owner: str, ttl: int | None) -> Iterator[Wanted]:
+    by_type: dict[str, list[Rdata]] = {}
+    for address in scene.addresses(host):
+        record = _address(address)
+        by_type.setdefault(record.rrtype, []).append(record)
+    for rrtype, records in by_type.items():
+        reason = "the server's address" + ("es" if len(records) > 1 else "")
+        yield Wanted(host, Kind.ADDRESS, owner, rrtype, tuple(records), WHOLE, ttl, reason)
+
+
+def _address(address: IPv4Address | IPv6Address) -> A | AAAA:
+    return A(address) if isinstance(address, IPv4Address) else AAAA(address)
+
+
+def _caa_wish(group: str, owner: str, issuers: Sequence[str], ttl: int | None) -> Wanted:
+    records = tuple(caa.build(issuers=issuers))
+    reason = "who may issue certificates"
+    return Wanted(group, Kind.CAA, owner, "CAA", records, CAA_CLAIM, ttl, reason)
+
+
+def _text(
+    group: str,
+    kind: Kind,
+    owner: str,
+    text: str,
+    *,
+    ttl: int | None,
+    reason: str,
+    claim: Claim = WHOLE,
+) -> Wanted:
+    return Wanted(group, kind, owner, "TXT", (Txt.of(text),), claim, ttl, reason)

@@ -1,0 +1,222 @@
+"""
+The plan as JSON, for people's scripts and for `apply FILE` later.
+
+Record data are presentation text with absolute names, as in a zone file. The same
+model writes, reads and documents the format.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from maildns.dnsdata import RRset, name
+from maildns.errors import InputError, RecordSyntaxError
+from maildns.finding import Finding, Severity
+from maildns.plan.model import Action, Change, Plan, Unknown
+from maildns.plan.proof import Check, Result
+from maildns.plan.wanted import Kind
+from maildns.zonefile import parse_rdata
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecordsDocument(_Document):
+    """The records of one name and type."""
+
+    ttl: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(description="TTL in seconds.")
+    records: list[str] = Field(description="Record data as presentation text, sorted.")
+
+
+class ChangeDocument(_Document):
+    """One RRset that is to be other than it is."""
+
+    action: Action = Field(description="add, change or remove.")
+    view: str = Field(description="The view that it stands in; the world's is public.")
+    zone: str | None = Field(description="The zone that holds it; null: no publisher does.")
+    group: str = Field(description="The domain or server that it is for.")
+    kind: Kind = Field(description="What it is for.")
+    name: str = Field(description="The owner name, A-labels, no final dot.")
+    type: str = Field(description="The record type.")
+    before: RecordsDocument | None = Field(description="What stands there now.")
+    after: RecordsDocument | None = Field(description="What is to stand there.")
+    ours: list[str] = Field([], description="Those of `after` that maildns answers for.")
+    reason: str = Field("", description="Why, in a sentence.")
+    meaning: list[str] = Field([], description="What mail notices.")
+    caution: str = Field("", description="Why to look twice; empty: no reason.")
+
+
+class UnknownDocument(_Document):
+    """A name whose present records could not be learnt."""
+
+    view: str
+    group: str
+    name: str
+    type: str
+    why: str
+
+
+class FixDocument(_Document):
+    """The mend of a finding."""
+
+    says: str = Field(description="In words.")
+    record: str | None = Field(None, description="The whole record to publish instead.")
+
+
+class FindingDocument(_Document):
+    """Something wrong or risky."""
+
+    rule: str = Field(description="The rule's id; see `maildns rule ID`.")
+    severity: Severity
+    subject: str
+    says: str
+    fix: FixDocument | None = None
+    reference: str = ""
+    span: tuple[int, int] | None = Field(None, description="Where in the record's text.")
+
+    @classmethod
+    def of(cls, finding: Finding) -> FindingDocument:
+        """The document of *finding*."""
+        fix = finding.fix and FixDocument(says=finding.fix.says, record=finding.fix.record)
+        return cls(
+            rule=finding.rule,
+            severity=finding.severity,
+            subject=finding.subject,
+            says=finding.says,
+            fix=fix,
+            reference=finding.reference,
+            span=finding.span,
+        )
+
+
+class CheckDocument(_Document):
+    """One claim of the proof, with its evidence."""
+
+    view: str
+    subject: str
+    claim: str
+    result: Result
+    evidence: str
+
+    @classmethod
+    def of(cls, check: Check) -> CheckDocument:
+        """The document of *check*."""
+        return cls(
+            view=check.view,
+            subject=check.subject,
+            claim=check.claim,
+            result=check.result,
+            evidence=check.evidence,
+        )
+
+
+class PlanDocument(_Document):
+    """What `maildns plan --json` prints and `maildns apply FILE` reads."""
+
+    kind: Literal["plan"] = "plan"
+    version: Literal[1] = 1
+    changes: list[ChangeDocument]
+    unchanged: int = Field(description="How many RRsets are as they should be.")
+    unknown: list[UnknownDocument] = Field([], description="What could not be learnt.")
+    findings: list[FindingDocument] = Field([], description="What was noticed.")
+    proof: list[CheckDocument] = Field([], description="The proof over the planned records.")
+    dangers: list[str] = Field([], description="Why it is not carried out without --force.")
+
+
+class ProofDocument(_Document):
+    """What `maildns prove --json` prints."""
+
+    kind: Literal["proof"] = "proof"
+    version: Literal[1] = 1
+    checks: list[CheckDocument]
+    findings: list[FindingDocument] = []
+
+
+def document_of(plan: Plan) -> PlanDocument:
+    """The plan as its document."""
+    return PlanDocument(
+        changes=[_change_document(change) for change in plan.changes],
+        unchanged=plan.unchanged,
+        unknown=[
+            UnknownDocument(view=u.view, group=u.group, name=u.name, type=u.rrtype, why=u.why)
+            for u in plan.unknown
+        ],
+        findings=[FindingDocument.of(finding) for finding in plan.findings],
+        proof=[CheckDocument.of(check) for check in plan.checks],
+        dangers=list(plan.dangers),
+    )
+
+
+def _change_document(change: Change) -> ChangeDocument:
+    return ChangeDocument(
+        action=change.action,
+        view=change.view,
+        zone=change.zone,
+        group=change.group,
+        kind=change.kind,
+        name=change.name,
+        type=change.rrtype,
+        before=_records_document(change.before),
+        after=_records_document(change.after),
+        ours=[str(record) for record in change.ours],
+        reason=change.reason,
+        meaning=list(change.meaning),
+        caution=change.caution,
+    )
+
+
+def _records_document(rrset: RRset | None) -> RecordsDocument | None:
+    if rrset is None:
+        return None
+    return RecordsDocument(ttl=rrset.ttl_seconds, records=[str(record) for record in rrset.records])
+
+
+def plan_of(text: str, path: str = "the plan") -> Plan:
+    """
+    Read back what `document_of` wrote; findings are not kept, for nothing rests on them.
+
+    Raises `InputError` when the text is not a plan or has been damaged.
+    """
+    hint = "make it anew: maildns plan --out FILE"
+    try:
+        document = PlanDocument.model_validate_json(text)
+        changes = tuple(_change_of(change) for change in document.changes)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        problem = f"this is not a plan: {place}: {first['msg']}" if place else "this is not a plan"
+        raise InputError(problem, path=path, hint=hint) from None
+    except (RecordSyntaxError, ValueError) as error:
+        raise InputError(f"this plan is damaged: {error}", path=path, hint=hint) from None
+    unknown = tuple(Unknown(u.view, u.group, u.name, u.type, u.why) for u in document.unknown)
+    checks = tuple(
+        Check(one.subject, one.claim, one.result, one.evidence, one.view) for one in document.proof
+    )
+    return Plan(changes, document.unchanged, unknown, (), checks)
+
+
+def _change_of(document: ChangeDocument) -> Change:
+    owner = name(document.name)
+    return Change(
+        view=document.view,
+        zone=document.zone,
+        group=document.group,
+        kind=document.kind,
+        name=owner,
+        rrtype=document.type,
+        before=_rrset_of(owner, document.type, document.before),
+        after=_rrset_of(owner, document.type, document.after),
+        ours=tuple(parse_rdata(document.type, text) for text in document.ours),
+        reason=document.reason,
+        meaning=tuple(document.meaning),
+        caution=document.caution,
+    )
+
+
+def _rrset_of(owner: str, rrtype: str, document: RecordsDocument | None) -> RRset | None:
+    if document is None:
+        return None
+    return RRset.of(owner, document.ttl, [parse_rdata(rrtype, text) for text in document.records])

@@ -1,0 +1,253 @@
+"""
+Making a plan: wishes, what stands there, what changes, and the proof; per view.
+
+The ports come as arguments: a `Place` per view says who holds its zones and which
+world shows it. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from maildns.dnsdata import RRset
+from maildns.finding import Finding
+from maildns.intent.model import Intent
+from maildns.net.drivers import BlockingWorld, run
+from maildns.net.world import Overlay, World
+from maildns.plan.contents import Key, ZoneContents
+from maildns.plan.desired import PUBLIC, Scene, desired
+from maildns.plan.gather import observe
+from maildns.plan.materials import Materials
+from maildns.plan.meaning import caution_of, meaning_of
+from maildns.plan.model import Change, Plan, Unknown
+from maildns.plan.ownership import Ledger, Settled, keys_to_read, settle
+from maildns.plan.parity import prove_parity
+from maildns.plan.proof import Check, prove_domain, prove_server
+from maildns.plan.rules import BLOCKED, advice
+from maildns.plan.wanted import Kind, Wanted
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The progress of a program that nobody watches."""
+
+
+class ZoneReader(Protocol):
+    """The reading half of a publisher."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        ...
+
+    def zone_of(self, name: str) -> str | None:
+        """The zone that *name* is in; None when it is in none of this reader's."""
+        ...
+
+    def read(self, keys: Collection[Key]) -> ZoneContents:
+        """What stands at *keys*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One view: who holds its zones, the world that shows it, and what we published in it."""
+
+    world: BlockingWorld
+    readers: Sequence[ZoneReader] = ()
+    ledger: Ledger = field(default_factory=dict)
+
+    def reader_of(self, name: str) -> tuple[ZoneReader | None, str | None]:
+        """The reader whose zone is the closest above *name*, and that zone."""
+        best: tuple[ZoneReader | None, str | None] = (None, None)
+        for reader in self.readers:
+            zone = reader.zone_of(name)
+            if zone is not None and (best[1] is None or len(zone) > len(best[1])):
+                best = (reader, zone)
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One view with its wishes settled: ready to be compared, and to be proven."""
+
+    scene: Scene
+    place: Place
+    wishes: tuple[Wanted, ...]
+    settled: tuple[Settled, ...]
+    zones: Mapping[str, str | None]
+
+    def overlay(self) -> Overlay:
+        """The world as it would be after the plan."""
+        planned = World()
+        for one in self.settled:
+            if one.after is not None:
+                planned.put(one.after)
+            elif one.before is not None:
+                planned.take(one.name, one.rrtype)
+        for wish in self.wishes:
+            unknown = planned.rrset(*wish.key) is None and wish.records
+            if unknown and not planned.says_about(*wish.key):
+                planned.put(RRset.of(wish.name, 0, wish.records))
+        return Overlay(planned, self.place.world)
+
+
+def stage(scene: Scene, place: Place) -> Staged:
+    """Settle the wishes of one view against what stands there."""
+    zones: dict[str, str | None] = {}
+    wishes = []
+    for wish in desired(scene):
+        if wish.name not in zones:
+            zones[wish.name] = place.reader_of(wish.name)[1]
+        # A PTR is ours to plan only where we hold the reverse zone.
+        if wish.kind is not Kind.PTR or zones[wish.name] is not None:
+            wishes.append(wish)
+    keys = keys_to_read(wishes, place.ledger)
+    contents = read_all(keys, place)
+    settled = settle(wishes, contents, place.ledger)
+    return Staged(scene, place, tuple(wishes), tuple(settled), zones)
+
+
+def read_all(keys: Collection[Key], place: Place) -> ZoneContents:
+    """What stands at *keys*: from the zone where we hold it, else as the world sees it."""
+    groups: dict[int, list[Key]] = {}
+    readers: dict[int, ZoneReader] = {}
+    seen: list[Key] = []
+    homes: dict[str, ZoneReader | None] = {}
+    for key in keys:
+        if key[0] not in homes:
+            homes[key[0]] = place.reader_of(key[0])[0]
+        reader = homes[key[0]]
+        if reader is None:
+            seen.append(key)
+        else:
+            readers[id(reader)] = reader
+            groups.setdefault(id(reader), []).append(key)
+    parts = [readers[which].read(group) for which, group in groups.items()]
+    if seen:
+        parts.append(run(observe(seen), place.world))
+    return ZoneContents(
+        {key: rrset for part in parts for key, rrset in part.rrsets.items()},
+        {owner: rrset for part in parts for owner, rrset in part.aliases.items()},
+        {key: why for part in parts for key, why in part.unknown.items()},
+        authoritative=all(part.authoritative for part in parts),
+    )
+
+
+def make_plan(
+    intent: Intent,
+    materials: Materials,
+    places: Mapping[str, Place],
+    *,
+    now: datetime,
+    progress: Progress = silent,
+) -> Plan:
+    """
+    Plan every view of *places* ("public" first), and prove what would stand then.
+
+    Raises `InputError` when a zone cannot be read, `RecordSyntaxError` when the intent
+    holds a text that its record's grammar refuses. A name server that does not answer
+    makes `unknown` entries, not an error.
+    """
+    stages = []
+    for number, (view, place) in enumerate(places.items()):
+        progress("reading what is published", number, len(places))
+        stages.append(stage(Scene(intent, materials, view), place))
+    changes: list[Change] = []
+    unknown: list[Unknown] = []
+    unchanged = 0
+    for staged in stages:
+        made = changes_of(staged)
+        changes.extend(made)
+        unknown.extend(_unknown_of(staged))
+        unchanged += sum(1 for one in staged.settled if not one.unknown) - len(made)
+    findings = (*materials.findings, *_blocked(stages), *advice(intent))
+    checks = prove(stages, now=now, progress=progress)
+    held = {staged.scene.view: _held(staged) for staged in stages}
+    return Plan(
+        tuple(changes),
+        unchanged,
+        tuple(unknown),
+        tuple(findings),
+        tuple(checks),
+        held,
+    )
+
+
+def changes_of(staged: Staged) -> list[Change]:
+    """The difference between what stands there and what should."""
+    view = staged.scene.view
+    return [
+        Change(
+            view=view,
+            zone=staged.zones.get(one.name) or staged.place.reader_of(one.name)[1],
+            group=one.group or one.name,
+            kind=one.kind,
+            name=one.name,
+            rrtype=one.rrtype,
+            before=one.before,
+            after=one.after,
+            ours=one.ours,
+            reason=one.reason,
+            meaning=meaning_of(one),
+            caution=caution_of(one),
+        )
+        for one in staged.settled
+        if one.before != one.after
+    ]
+
+
+def _held(staged: Staged) -> Ledger:
+    """Our records that stand as wanted, in zones that we publish."""
+    return {
+        (one.name, one.rrtype): one.ours
+        for one in staged.settled
+        if one.ours and one.before == one.after and staged.zones.get(one.name)
+    }
+
+
+def _unknown_of(staged: Staged) -> Iterable[Unknown]:
+    for one in staged.settled:
+        if one.unknown:
+            yield Unknown(staged.scene.view, one.group, one.name, one.rrtype, one.unknown)
+
+
+def _blocked(stages: Iterable[Staged]) -> Iterable[Finding]:
+    for staged in stages:
+        for one in staged.settled:
+            if one.blocked:
+                yield BLOCKED.finding(f"{one.name} {one.rrtype}", one.blocked)
+
+
+def prove(
+    stages: Sequence[Staged],
+    *,
+    now: datetime,
+    progress: Progress = silent,
+) -> list[Check]:
+    """Run the proof over each view's planned world; parity between views comes last."""
+    checks: list[Check] = []
+    for staged in stages:
+        overlay = staged.overlay()
+        intent = staged.scene.intent
+        total = len(intent.domain) + len(intent.server)
+        made: list[Check] = []
+        for number, domain in enumerate(intent.domain):
+            progress("proving", number, total)
+            made.extend(run(prove_domain(staged.scene, domain), overlay))
+        for number, host in enumerate(intent.server):
+            progress("proving", len(intent.domain) + number, total)
+            made.extend(run(prove_server(staged.scene, host, now), overlay))
+        progress("proving", total, total)
+        view = staged.scene.view
+        checks.extend(
+            made
+            if view == PUBLIC
+            else [Check(one.subject, one.claim, one.result, one.evidence, view) for one in made]
+        )
+    checks.extend(prove_parity(stages))
+    return checks

@@ -1,0 +1,139 @@
+"""
+Ownership, settled before the diff: what should stand at each name, foreign records included.
+
+Ours are the records that a wish claims, and those that the ledger says we published
+last time. Everything else found there is foreign and is copied into what is desired,
+so that the diff is a plain comparison and never touches what it does not own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from maildns.dnsdata import Rdata, RRset, Txt
+from maildns.intent.model import DEFAULT_TTL_SECONDS
+from maildns.plan.contents import Key, ZoneContents
+from maildns.plan.wanted import Kind, Wanted
+
+Ledger = Mapping[Key, tuple[Rdata, ...]]  # what was published last time, in one view
+
+# Nothing else may stand beside a CNAME (RFC 2181 section 10.1); these are asked for.
+BESIDE_ALIAS = ("A", "AAAA", "TXT", "MX")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    An RRset as it stands and as it should; `ours` are our records in it.
+
+    `unknown` says why what stands there could not be learnt, `blocked` why what is wanted
+    cannot be had.
+    """
+
+    group: str
+    kind: Kind
+    name: str
+    rrtype: str
+    before: RRset | None
+    after: RRset | None
+    reason: str = ""
+    ours: tuple[Rdata, ...] = ()
+    unknown: str = ""
+    blocked: str = ""
+
+
+def keys_to_read(wishes: Iterable[Wanted], ledger: Ledger) -> list[Key]:
+    """What must be known of the zone to settle *wishes*, in a stable order."""
+    keys: dict[Key, None] = {}
+    for wish in wishes:
+        keys[wish.key] = None
+        if wish.rrtype == "CNAME":
+            keys.update({(wish.name, rrtype): None for rrtype in BESIDE_ALIAS})
+    keys.update(dict.fromkeys(ledger))
+    return list(keys)
+
+
+def settle(wishes: Sequence[Wanted], contents: ZoneContents, ledger: Ledger) -> list[Settled]:
+    """Bring the wishes and what stands there together; order follows the wishes."""
+    by_key: dict[Key, list[Wanted]] = {}
+    for wish in wishes:
+        by_key.setdefault(wish.key, []).append(wish)
+    settled = []
+    for key, wished in by_key.items():
+        settled.extend(_settle_alias(key, wished[0], contents))
+        settled.append(_settle_one(key, wished, contents, ledger))
+    for key in ledger:
+        if key not in by_key:
+            former = Wanted("", Kind.FORMER, *key, (), reason="no longer wanted")
+            settled.append(_settle_former(former, contents, ledger))
+    return settled
+
+
+def _settle_one(
+    key: Key,
+    wished: list[Wanted],
+    contents: ZoneContents,
+    ledger: Ledger,
+) -> Settled:
+    first = wished[0]
+    place = (first.group, first.kind, *key)
+    if key in contents.unknown:
+        return Settled(*place, None, None, first.reason, unknown=contents.unknown[key])
+    before = contents.get(*key)
+    if first.rrtype == "CNAME":
+        beside = [rrtype for rrtype in BESIDE_ALIAS if contents.get(first.name, rrtype)]
+        if beside:
+            blocked = f"an alias may not stand beside the {', '.join(beside)} records there"
+            return Settled(*place, before, before, first.reason, blocked=blocked)
+    present = before.records if before else ()
+    former = ledger.get(key, ())
+    claims = [wish.claim for wish in wished]
+    foreign = [
+        record
+        for record in present
+        if record not in former and not any(claim.covers(record) for claim in claims)
+    ]
+    wanted = [_as_published(record, present) for wish in wished for record in wish.records]
+    wish_ttl = next((wish.ttl_seconds for wish in wished if wish.ttl_seconds is not None), None)
+    ttl = _ttl(wish_ttl, before, authoritative=contents.authoritative)
+    after = RRset.of(key[0], ttl, [*foreign, *wanted]) if foreign or wanted else None
+    return Settled(*place, before, after, first.reason, tuple(dict.fromkeys(wanted)))
+
+
+def _settle_alias(key: Key, wish: Wanted, contents: ZoneContents) -> list[Settled]:
+    """A CNAME where we want something else must go first: nothing may stand beside it."""
+    alias = contents.aliases.get(key[0])
+    if alias is None or key[1] == "CNAME":
+        return []
+    reason = "an alias may not stand beside other records (RFC 2181 section 10.1)"
+    return [Settled(wish.group, wish.kind, key[0], "CNAME", alias, None, reason)]
+
+
+def _settle_former(former: Wanted, contents: ZoneContents, ledger: Ledger) -> Settled:
+    """Take away what we published and want no more; what others changed since then stays."""
+    before = contents.get(*former.key)
+    place = (former.group, former.kind, *former.key)
+    if former.key in contents.unknown:
+        return Settled(*place, None, None, former.reason, unknown=contents.unknown[former.key])
+    left = [
+        record for record in (before.records if before else ()) if record not in ledger[former.key]
+    ]
+    after = RRset.of(former.name, before.ttl_seconds, left) if before and left else None
+    return Settled(*place, before, after, former.reason)
+
+
+def _as_published(record: Rdata, present: Sequence[Rdata]) -> Rdata:
+    """The same text cut into other strings is the same record: leave it as it is."""
+    if isinstance(record, Txt):
+        for other in present:
+            if isinstance(other, Txt) and other.joined == record.joined:
+                return other
+    return record
+
+
+def _ttl(wish: int | None, before: RRset | None, *, authoritative: bool) -> int:
+    """The owner's TTL, else the one that stands there; a cache's remainder says nothing."""
+    if before is not None and (wish is None or not authoritative):
+        return before.ttl_seconds
+    return wish if wish is not None else DEFAULT_TTL_SECONDS

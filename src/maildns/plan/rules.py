@@ -1,0 +1,88 @@
+"""What a plan says besides its changes: rules about the description as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maildns.finding import Finding, Fix, Severity, rule
+from maildns.intent.load import settings
+from maildns.intent.model import Intent
+
+BLOCKED = rule(
+    "plan-alias-beside-data",
+    Severity.ERROR,
+    "an alias is wanted where other records stand",
+    help="""A CNAME may not stand beside other records of the same name. The plan leaves the
+    name as it is; take the other records away, or do not ask for the alias.""",
+    reference="RFC 2181 section 10.1",
+)
+NO_DKIM = rule(
+    "plan-no-dkim",
+    Severity.WARN,
+    "the domain sends mail without a DKIM key",
+    help="""Without DKIM, DMARC rests on SPF alone, which forwarding breaks, and the large
+    mailbox providers refuse bulk mail. Make a key with `maildns dkim new` and name it under
+    dkim.""",
+    reference="RFC 9989 section 8",
+)
+NO_REPORTS = rule(
+    "plan-no-dmarc-reports",
+    Severity.WARN,
+    "DMARC asks for no reports",
+    help="""With p=none the record's only use is its reports; without rua nobody learns who
+    sends in the domain's name, and no stricter policy can be chosen safely. Set
+    dmarc.reports_to.""",
+    reference="RFC 9989 section 5.1",
+)
+STS_WEB = rule(
+    "plan-sts-policy-file",
+    Severity.INFO,
+    "the MTA-STS policy file must be served over HTTPS",
+    help="""Senders read the policy from https://mta-sts.DOMAIN/.well-known/mta-sts.txt;
+    `maildns export --format files` writes it. Put the file there before the record is
+    published, or senders find a promise without a policy.""",
+    reference="RFC 8461 section 3.3",
+)
+NO_SERVER = rule(
+    "plan-no-server",
+    Severity.ERROR,
+    "the domain has no server and is not parked",
+    help="""A domain that takes or sends mail needs a server: describe one under
+    [server."HOST"], or say parked = true.""",
+    reference="RFC 5321 section 5.1",
+)
+NO_ADDRESS = rule(
+    "plan-server-without-address",
+    Severity.WARN,
+    "a managed server has no address",
+    help="""Without ipv4 or ipv6 neither its A and AAAA records nor the networks of SPF can
+    be made. Give the addresses, or say managed = false where somebody else publishes
+    them.""",
+    reference="RFC 5321 section 5.1",
+)
+
+
+def advice(intent: Intent) -> Iterator[Finding]:
+    """Findings about the description; what single records are like is the linters' to say."""
+    for host, server in intent.server.items():
+        if server.managed and not (server.ipv4 or server.ipv6):
+            yield NO_ADDRESS.finding(host)
+    for domain in intent.domain:
+        yield from _domain_advice(intent, domain)
+
+
+def _domain_advice(intent: Intent, domain: str) -> Iterator[Finding]:
+    own = settings(intent, domain)
+    if own.parked:
+        return
+    servers = own.servers if own.servers is not None else tuple(intent.server)
+    if not servers and own.receives:
+        yield NO_SERVER.finding(domain)
+    if not own.dkim:
+        fix = Fix(f"maildns dkim new --domain {domain}")
+        yield NO_DKIM.finding(domain, fix=fix)
+    if own.dmarc is not None and not own.dmarc.reports_to:
+        fix = Fix(f'dmarc = {{ reports_to = ["postmaster@{domain}"] }}')
+        yield NO_REPORTS.finding(domain, fix=fix)
+    if own.mta_sts is not None:
+        yield STS_WEB.finding(domain)
