@@ -18,8 +18,7 @@ FILES = [
     (
         f"key k {{ secret {BASE64}; algorithm HMAC-SHA512; }};",
         "",
-        "k",
-        "hmac-sha512",
+        ("k", "hmac-sha512"),
         "no quotes, other order",
     ),
     (
