@@ -155,6 +155,12 @@ def free_port() -> int:
                 return port
 
 
+@pytest.fixture(scope="session")
+def program():
+    """Find a program's path, or skip the test that needs it."""
+    return needed
+
+
 @pytest.fixture
 def silent() -> Iterator[int]:
     """A port that takes what comes, by UDP and TCP, and never answers."""
