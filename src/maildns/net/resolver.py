@@ -8,12 +8,9 @@ spelled in `maildns.net.servers`. dnspython is imported at the first question.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -22,6 +19,8 @@ from maildns.errors import UsageError
 from maildns.net.servers import Server, Transport, parse_server, system_resolver
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from maildns.net.exchange import Exchanger
     from maildns.net.lookup import Reply, Rules, Send
 
@@ -123,6 +122,8 @@ class Resolver:
         if len(missing) == 1:
             found[missing[0]] = self._answer_one(missing[0], until)
         elif missing:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(len(missing), MAX_PARALLEL)) as pool:
                 answers = pool.map(lambda question: self._answer_one(question, until), missing)
                 found.update(zip(missing, answers, strict=True))
@@ -133,6 +134,8 @@ class Resolver:
         until = self._clock() + self.deadline_seconds
         found = {question: self._cached(question) for question in questions}
         missing = [question for question, answer in found.items() if answer is None]
+        import asyncio
+
         gate = asyncio.Semaphore(MAX_PARALLEL)
 
         async def one(question: Question) -> Answer:
@@ -148,7 +151,7 @@ class Resolver:
         if not ours:
             try:
                 return future.result(timeout=max(0.0, until - self._clock()))
-            except FutureTimeoutError:
+            except TimeoutError:
                 return _late(question)
         answer = _given_up(question)
         try:
@@ -160,6 +163,8 @@ class Resolver:
     async def _answer_one_async(self, question: Question, until: float) -> Answer:
         future, ours = self._join(question)
         if not ours:
+            import asyncio
+
             try:
                 waiting = asyncio.shield(asyncio.wrap_future(future))
                 return await asyncio.wait_for(waiting, max(0.0, until - self._clock()))
@@ -236,6 +241,8 @@ class Resolver:
 
     def _join(self, question: Question) -> tuple[Future[Answer], bool]:
         """The question's place in the air; true when it is ours to ask."""
+        from concurrent.futures import Future
+
         with self._lock:
             future = self._in_flight.get(question)
             if future is not None:
