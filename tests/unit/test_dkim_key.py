@@ -196,6 +196,8 @@ FILES = {
     },
     "rspamd": {
         "/etc/rspamd/local.d/dkim_signing.conf": """\
+use_esld = false;
+try_fallback = false;
 domain {
   "a.example" {
     selectors [

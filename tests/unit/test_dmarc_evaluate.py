@@ -40,6 +40,7 @@ _dmarc.bank.                   TXT "v=DMARC1; p=reject; psd=y; np=reject; sp=qua
 _dmarc.giant.bank.             TXT "v=DMARC1; p=none"
 www.mega.bank.                 A   192.0.2.1
 
+_dmarc.bad-np.example.         TXT "v=DMARC1; p=reject; np=x; t=y"
 _dmarc.co.uk.                  TXT "v=DMARC1; p=reject"
 """
 
@@ -112,6 +113,7 @@ VERDICTS = [
     ("bad.example", None, [], "permerror", "none", "bad.example"),  # and nowhere to report
     ("bad-sp.example", None, [], "permerror", "none", "bad-sp.example"),
     ("bare.example", None, [], "none", "none", "bare.example"),
+    ("bad-np.example", None, [], "permerror", "none", "bad-np.example"),
     ("sloppy.example", None, [], "fail", "reject", "sloppy.example"),  # the rest is dropped
     ("late.example", None, [], "none", "none", None),  # v must come first
     ("lower.example", None, [], "none", "none", None),  # and be exact
@@ -149,6 +151,7 @@ OLDER_VERDICTS = [
     ("twice.example", None, [], "none", "none", None),
     ("sub.twice.example", None, [], "none", "none", None),  # several end the search
     ("bare.example", None, [], "permerror", "none", "bare.example"),  # p is required
+    ("bad-np.example", None, [], "fail", "reject", "bad-np.example"),  # np and t are unknown
     ("a.co.uk", None, [("b.co.uk", "pass")], "none", "none", None),  # by the list
     ("strict.example", ("a.strict.example", "pass"), [], "fail", "reject", "strict.example"),
 ]
@@ -388,6 +391,22 @@ def test_reports_to_the_domain_itself_ask_nothing():
     record = dmarc.build(reports_to=["d@example.com"], failure_reports_to=["d@example.com"])
     assert len(run(dmarc.external_destinations("example.com", record), world)) == 1
     assert world.asked == []
+
+
+@pytest.mark.parametrize(
+    "policy_domain, host, reader, external",
+    [
+        ("a.co.uk", "b.co.uk", "rfc7489", True),
+        ("x.example.com", "y.example.com", "rfc7489", False),
+        ("x.lone.example", "y.lone.example", "rfc9989", True),  # no records: each its own
+        ("x.lone.example", "y.lone.example", "rfc7489", False),
+    ],
+)
+def test_readers_differ_in_what_is_external(policy_domain, host, reader, external):
+    record = dmarc.build(reports_to=[f"d@{host}"])
+    inquiry = dmarc.external_destinations(policy_domain, record, reader=reader)
+    (found,) = run(inquiry, World.from_zone(GRANTS))
+    assert found.external == external
 
 
 def test_the_grant_is_asked_for_at_its_name():

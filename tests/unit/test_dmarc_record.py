@@ -1,5 +1,7 @@
 """DMARC records: the two readers, what is built, and what is advised."""
 
+import time
+
 import pytest
 
 from maildns.errors import RecordSyntaxError, UsageError
@@ -148,6 +150,28 @@ def test_report_uri_tells_where_reports_go(uri, scheme, address, host):
 )
 def test_size_is_written_in_the_greatest_unit(size, written):
     assert str(ReportUri("mailto:a@example.com", size)) == f"mailto:a@example.com!{written}"
+
+
+HOSTILE = [
+    "v=DMARC1" + ";" * 60000,
+    "v=DMARC1; rua=" + "mailto:a@b.example," * 3000,
+    "v=DMARC1; rua=" + "," * 60000,
+    "v=DMARC1; fo=" + "0:" * 30000,
+    "v=DMARC1; rf=" + "a-" * 30000,
+    "v=DMARC1; ri=" + "9" * 60000,
+    "v=DMARC1; rua=mailto:a@b.example!" + "9" * 60000,
+    "v=DMARC1; p=" + " " * 60000 + "x",
+    "v=DMARC1" + "".join(f"; {chr(97 + n % 26)}{'x' * (n % 700)}=y" for n in range(170)),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_takes_no_time(text):
+    start = time.perf_counter()
+    findings = dmarc.lint_text(text)
+    dmarc.read(text)
+    assert time.perf_counter() - start < 1
+    assert findings
 
 
 # --- building ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from maildns.errors import InputError, RecordSyntaxError
 from maildns.finding import Finding, Fix
@@ -49,19 +50,25 @@ def lint_text(text: str, subject: str = "") -> list[Finding]:
     return found
 
 
-_MENDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[\"'()\u2018\u2019\u201c\u201d]"), ""),  # what wraps the strings in a zone file
-    (re.compile(r"\\"), ""),
-    (re.compile(r"-----(?:BEGIN|END) [A-Z ]{1,30}-----"), ""),
-    (re.compile(r"^\s*v\s*=\s*dkim1?\s*[;,]?", re.IGNORECASE), "v=DKIM1;"),
-    (re.compile(r";(?:\s*;)+"), ";"),
-)
+@cache
+def _mends() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Slips of the pen and their mends; compiled when the first text is refused."""
+    return (
+        (
+            re.compile(r"[\"'()\u2018\u2019\u201c\u201d]"),
+            "",
+        ),  # what wraps the strings in a zone file
+        (re.compile(r"\\"), ""),
+        (re.compile(r"-----(?:BEGIN|END) [A-Z ]{1,30}-----"), ""),
+        (re.compile(r"^\s*v\s*=\s*dkim1?\s*[;,]?", re.IGNORECASE), "v=DKIM1;"),
+        (re.compile(r";(?:\s*;)+"), ";"),
+    )
 
 
 def _mend(text: str) -> Fix | None:
     """The record that was probably meant; None when no small change gives one with a key in it."""
     mended = text[:4000]
-    for pattern, replacement in _MENDS:
+    for pattern, replacement in _mends():
         mended = pattern.sub(replacement, mended)
     try:
         record = parse_key(mended)

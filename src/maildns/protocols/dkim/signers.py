@@ -94,7 +94,8 @@ def _opendkim(keys: Sequence[SignerKey]) -> list[SignerFile]:
 
 
 def _rspamd(keys: Sequence[SignerKey]) -> list[SignerFile]:
-    lines = ["domain {"]
+    # Else rspamd looks for the key of the registered domain, and for files that no one made.
+    lines = ["use_esld = false;", "try_fallback = false;", "domain {"]
     for domain, group in groupby(keys, key=lambda key: key.domain):
         lines += [f'  "{domain}" {{', "    selectors ["]
         lines += [f'      {{ path = "{k.key_path}"; selector = "{k.selector}"; }},' for k in group]

@@ -8,7 +8,7 @@ not moved on, RFC 7489.
 from __future__ import annotations
 
 from maildns.protocols.dmarc.build import build, ladder, report_uri
-from maildns.protocols.dmarc.evaluate import READERS, Reader, evaluate, organizational_domain
+from maildns.protocols.dmarc.evaluate import evaluate, organizational_domain
 from maildns.protocols.dmarc.explain import explain
 from maildns.protocols.dmarc.grants import (
     GRANT_TEXT,
@@ -30,7 +30,7 @@ from maildns.protocols.dmarc.record import (
     read_leniently,
 )
 from maildns.protocols.dmarc.treewalk import Walk, policy_question, tree_walk, walk_names
-from maildns.protocols.dmarc.verdict import DmarcResult, DmarcVerdict
+from maildns.protocols.dmarc.verdict import READERS, DmarcResult, DmarcVerdict, Reader
 
 __all__ = [
     "GRANT_TEXT",

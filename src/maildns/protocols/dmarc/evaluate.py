@@ -9,7 +9,6 @@ them up in the public suffix list. `evaluate` can be either reader.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.dnsdata import is_within, name
@@ -25,10 +24,12 @@ from maildns.protocols.dmarc.treewalk import (
     walk_names,
 )
 from maildns.protocols.dmarc.verdict import (
+    READERS,
     DmarcResult,
     DmarcVerdict,
     Found,
     Identifier,
+    Reader,
     Sorted,
     first_verdict,
     is_relaxed,
@@ -37,9 +38,6 @@ from maildns.protocols.dmarc.verdict import (
     usable_identifiers,
     with_policy,
 )
-
-Reader = Literal["rfc9989", "rfc7489"]
-READERS: tuple[Reader, ...] = ("rfc9989", "rfc7489")
 
 
 def evaluate(

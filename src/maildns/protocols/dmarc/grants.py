@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from maildns.ask import Answer, Inquiry, Question
 from maildns.dnsdata import Txt, name
+from maildns.protocols.dmarc.older import registered_domain
 from maildns.protocols.dmarc.record import DmarcRecord, ReportUri, read_leniently
 from maildns.protocols.dmarc.treewalk import Walk, follow_walk, policy_question, walk_names
+from maildns.protocols.dmarc.verdict import Reader
 
 GRANT_TEXT = "v=DMARC1;"  # RFC 9990 section 4: what the destination publishes
 
@@ -49,19 +51,24 @@ def grant_name(policy_domain: str, host: str) -> str:
     return name(f"{name(policy_domain)}._report._dmarc.{name(host)}")
 
 
-def external_destinations(policy_domain: str, record: DmarcRecord) -> Inquiry[list[Destination]]:
+def external_destinations(
+    policy_domain: str, record: DmarcRecord, reader: Reader = "rfc9989"
+) -> Inquiry[list[Destination]]:
     """
     Find out for each address of `rua` and `ruf` whether it is external, and granted.
 
-    Two rounds at most: the walks that tell which are external, with the grants.
-    Each address is listed once. One that names no host is left out.
+    *reader* says how organizational domains are found: by walks, or by the public
+    suffix list (RFC 7489 section 7.1). Each address is listed once; one that
+    names no host is left out.
     """
     uris = dict.fromkeys((*record.aggregate_reports_to, *record.failure_reports_to))
     owner = name(policy_domain)
     hosts = list(dict.fromkeys(uri.host for uri in uris if uri.host and uri.host != owner))
-    walks = yield from _walks([owner, *hosts]) if hosts else _no_walks()
-    home = walks.get(owner, Walk(owner, ()))
-    foreign = {host: _is_foreign(walks[host], home) for host in hosts}
+    if reader == "rfc7489":
+        home = registered_domain(owner)
+        foreign: dict[str, bool | None] = {host: registered_domain(host) != home for host in hosts}
+    else:
+        foreign = yield from _foreign_by_walking(owner, hosts)
     grants = yield from _ask_grants(owner, [host for host in hosts if foreign[host] is not False])
     return [
         _destination(uri, foreign.get(uri.host, False), *grants.get(uri.host, ("", None)))
@@ -70,19 +77,18 @@ def external_destinations(policy_domain: str, record: DmarcRecord) -> Inquiry[li
     ]
 
 
-def _no_walks() -> Inquiry[dict[str, Walk]]:
-    yield from ()
-    return {}
-
-
-def _walks(starts: list[str]) -> Inquiry[dict[str, Walk]]:
-    routes = {start: [policy_question(one) for one in walk_names(start)] for start in starts}
+def _foreign_by_walking(owner: str, hosts: list[str]) -> Inquiry[dict[str, bool | None]]:
+    """For each of *hosts*, whether it is of another organization than *owner*; None: cannot be known."""
+    if not hosts:
+        return {}
+    routes = {one: [policy_question(step) for step in walk_names(one)] for one in (owner, *hosts)}
     questions = tuple(dict.fromkeys(question for route in routes.values() for question in route))
     answers = dict(zip(questions, (yield questions), strict=True))
-    return {
+    walks = {
         start: follow_walk(start, [answers[question] for question in route])
         for start, route in routes.items()
     }
+    return {host: _is_foreign(walks[host], walks[owner]) for host in hosts}
 
 
 def _is_foreign(walk: Walk, home: Walk) -> bool | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from maildns.errors import RecordSyntaxError
 from maildns.finding import Finding, Fix
@@ -60,21 +61,24 @@ def lint_text(text: str, subject: str = "") -> list[Finding]:
         return found
 
 
-_MENDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"^[\s\"']+|[\s\"']+$"), ""),  # quotes and white space around it
-    (re.compile(r"\\;"), ";"),  # escapes meant for a zone file
-    (re.compile(r"^v\s*=\s*dmarc\s*1\s*[;,]?", re.IGNORECASE), "v=DMARC1;"),
-    (re.compile(r"(rua|ruf)(\s*=\s*)(?=[^\s:;,]+@)"), r"\1\2mailto:"),
-    (re.compile(r",(\s*)(?=[^\s:;,]+@)"), r",\1mailto:"),
-    (re.compile(r"mailto:\s+|mailto:/+"), "mailto:"),
-    (re.compile(r";(?:\s*;)+"), ";"),
-)
+@cache
+def _mends() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Slips of the pen and their mends; compiled when the first text is refused."""
+    return (
+        (re.compile(r"^[\s\"']+|[\s\"']+$"), ""),  # quotes and white space around it
+        (re.compile(r"\\;"), ";"),  # escapes meant for a zone file
+        (re.compile(r"^v\s*=\s*dmarc\s*1\s*[;,]?", re.IGNORECASE), "v=DMARC1;"),
+        (re.compile(r"(rua|ruf)(\s*=\s*)(?=[^\s:;,]+@)"), r"\1\2mailto:"),
+        (re.compile(r",(\s*)(?=[^\s:;,]+@)"), r",\1mailto:"),
+        (re.compile(r"mailto:\s+|mailto:/+"), "mailto:"),
+        (re.compile(r";(?:\s*;)+"), ";"),
+    )
 
 
 def _mend(text: str) -> Fix | None:
     """The record that was probably meant; None when no small change gives one."""
     mended = text[:2000]
-    for pattern, replacement in _MENDS:
+    for pattern, replacement in _mends():
         mended = pattern.sub(replacement, mended)
     try:
         return Fix("publish", str(replace(parse(mended), published=())))

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from maildns.ask import Answer, Inquiry
+from maildns.protocols.dmarc.record import read_as_rfc7489
 from maildns.protocols.dmarc.treewalk import policy_question, reading_of, record_texts
 from maildns.protocols.dmarc.verdict import (
     DmarcResult,
@@ -81,7 +82,7 @@ def _discover(answers: dict[str, Answer], organizational: str) -> Found | DmarcV
         if answer.failed:
             reason = f"the DNS did not answer for _dmarc.{owner}"
             return replace(nothing, result=DmarcResult.TEMPERROR, reasons=(reason,))
-        reading = reading_of(answer)
+        reading = reading_of(answer, read_as_rfc7489)
         if reading is not None:
             return Found(reading, owner, organizational)
         if record_texts(answer):  # step 5: several records end the search

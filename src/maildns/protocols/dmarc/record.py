@@ -237,7 +237,17 @@ def read_leniently(text: str) -> Reading | None:
     return _read(text) if len(text) > 1000 else _read_cached(text)
 
 
-def _read(text: str) -> Reading:
+def read_as_rfc7489(text: str) -> Reading | None:
+    """Like `read_leniently`, by a reader to whom `np`, `t` and `psd` are unknown tags."""
+    if not _VERSION.match(text):
+        return None
+    return _read(text, _NEW_TAGS) if len(text) > 1000 else _read_cached(text, _NEW_TAGS)
+
+
+_NEW_TAGS = frozenset({"np", "t", "psd"})  # since RFC 9091 and RFC 9989
+
+
+def _read(text: str, unknown: frozenset[str] = frozenset()) -> Reading:
     found: dict[str, list[str]] = {}
     dropped = []
     for piece in text.split(";")[1:]:
@@ -247,7 +257,7 @@ def _read(text: str) -> Reading:
         elif piece.strip(" \t"):
             dropped.append(piece.strip(" \t")[:20])
     values: dict[str, Any] = {}
-    for tag in found.keys() & _TAGS.keys():
+    for tag in (found.keys() & _TAGS.keys()) - unknown:
         try:
             values[_TAGS[tag][0]] = _leniently(tag, found[tag])
         except _ValueFault:

@@ -8,7 +8,7 @@ stopped, what stands above is not looked at, not even when it failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -92,10 +92,12 @@ def record_texts(answer: Answer) -> list[str]:
     return [text for text in texts if read_leniently(text) is not None]
 
 
-def reading_of(answer: Answer) -> Reading | None:
+def reading_of(
+    answer: Answer, read: Callable[[str], Reading | None] = read_leniently
+) -> Reading | None:
     """The one record of an answer; several count as none (RFC 9989 section 4.10, steps 2 and 6)."""
     texts = record_texts(answer)
-    return read_leniently(texts[0]) if len(texts) == 1 else None
+    return read(texts[0]) if len(texts) == 1 else None
 
 
 def follow_walk(start: str, answers: Iterable[Answer]) -> Walk:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.dmarc.record import Alignment, DmarcRecord, Policy, Reading
+
+Reader = Literal["rfc9989", "rfc7489"]
+READERS: tuple[Reader, ...] = ("rfc9989", "rfc7489")
 
 
 class DmarcResult(StrEnum):
