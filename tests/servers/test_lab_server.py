@@ -24,6 +24,7 @@ from maildns.ask import Question
 from maildns.dnsdata import RRset, Txt
 from maildns.errors import InputError, UsageError
 from maildns.lab import LabServer
+from maildns.net.resolver import Resolver
 
 pytestmark = pytest.mark.server
 
@@ -186,7 +187,7 @@ def delv(program, lab, anchor, root, text):
 def write_anchor(lab, origin, path):
     _, _, _, tag, algorithm, digest_type, digest = lab.trust_anchor(origin).split()
     path.write_text(
-        f'trust-anchors {{ {origin}. static-ds {tag} {algorithm} {digest_type} "{digest}"; }};\n'
+        f'trust-anchors {{ "{origin.rstrip(".")}." static-ds {tag} {algorithm} {digest_type} "{digest}"; }};\n'
     )
     return path
 
@@ -212,6 +213,23 @@ def test_a_parent_and_its_child_here_make_one_chain_of_trust(program, tmp_path):
         anchor = write_anchor(lab, "example.com", tmp_path / "anchor")
         said = delv(program, lab, anchor, "example.com", "child.example.com A")
     assert "fully validated" in said
+
+
+def test_a_root_of_its_own_is_a_small_internet(program, tmp_path):
+    zones = {".": "", "example.com": ZONE, "example.net": ZONES["example.net"]}
+    with LabServer(zones) as lab:
+        anchor = write_anchor(lab, ".", tmp_path / "anchor")
+        for text in ("www.example.com A", "hop.example.com A", "nothing.org A", "com TXT", ". SOA"):
+            assert "fully validated" in delv(program, lab, anchor, ".", text), text
+        lab.replace_zone("example.org", "@ TXT later")
+        assert "fully validated" in delv(program, lab, anchor, ".", "example.org TXT")
+        answers = Resolver(servers=[lab.server]).answer(
+            [Question("nothing.org", "A"), Question("out.example.com", "A")]
+        )
+    assert [(str(answer.outcome), str(answer.dnssec)) for answer in answers] == [
+        ("no name", "secure"),
+        ("no name", "secure"),
+    ]
 
 
 def test_a_client_that_wants_recursion_sees_a_validating_resolver(lab):

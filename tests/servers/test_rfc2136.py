@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+
+import dns.flags
+import dns.message
 import pytest
 
 from maildns.dnsdata import A, Cname, RRset, Txt
@@ -170,7 +177,7 @@ def test_what_a_wildcard_lends_does_not_stand_at_the_name(bind):
 def test_an_alias_is_learned_and_data_beside_it_refused(bind):
     there = publisher(bind)
     found = there.read([("www.example.com", "TXT")])
-    assert found.alias("www.example.com") == "mail.example.com."
+    assert found.alias("www.example.com") == "mail.example.com"
     assert found.get("www.example.com", "TXT") is None
     with pytest.raises(StalePlan, match=r"www\.example\.com TXT: the name is an alias"):
         there.publish([add("www.example.com")])
@@ -202,7 +209,7 @@ def test_an_alias_gives_way_to_data_and_comes_back_in_one_message(bind):
             RRsetChange("turn.example.com", "A", data, None),
         ]
     )
-    assert there.read([("turn.example.com", "A")]).alias("turn.example.com") == "mail.example.com."
+    assert there.read([("turn.example.com", "A")]).alias("turn.example.com") == "mail.example.com"
 
 
 def test_a_delegated_name_is_unknown_not_absent(bind):
@@ -227,6 +234,117 @@ def test_a_server_that_is_not_there_was_not_told_anything(bind):
     with pytest.raises(PublishError, match="does not accept TCP connections") as caught:
         there.publish([add("a.example.com")])
     assert caught.value.may_retry
+
+
+@contextmanager
+def lossy(port, loses):
+    """A way to the server at *port* on which each update is lost: its `reply` or its `request`."""
+    done = threading.Event()
+
+    def serve(listener):
+        while not done.is_set():
+            try:
+                client, _ = listener.accept()
+            except TimeoutError:
+                continue
+            with client, socket.create_connection(("127.0.0.1", port), 2) as server:
+                client.settimeout(2)
+                while (message := read(client)) is not None:
+                    update = message[4] >> 3 & 0x0F == 5
+                    if update and loses == "request":
+                        break
+                    server.sendall(message)
+                    reply = read(server)
+                    if update:
+                        break
+                    client.sendall(reply)
+
+    def read(connection):
+        octets = b""
+        while len(octets) < 2 or len(octets) < 2 + struct.unpack("!H", octets[:2])[0]:
+            part = connection.recv(65_537)
+            if not part:
+                return None
+            octets += part
+        return octets
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        worker = threading.Thread(target=serve, args=(listener,))
+        worker.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            worker.join()
+
+
+@pytest.mark.parametrize("loses", ["reply", "request"])
+def test_after_a_lost_answer_the_zone_itself_says_what_became_of_the_update(loses):
+    with (
+        LabServer({"example.com": ""}, tsig_keys={"mail": b"secret"}) as lab,
+        lossy(lab.port, loses) as port,
+    ):
+        there = Rfc2136Publisher(
+            "127.0.0.1",
+            port,
+            zones=["example.com"],
+            key_name="mail",
+            key_secret=b"secret",
+            timeout_seconds=1,
+        )
+        if loses == "reply":
+            there.publish([add("a.example.com")])
+        else:
+            with pytest.raises(PublishError, match="was not carried out") as caught:
+                there.publish([add("a.example.com")])
+            assert caught.value.may_retry
+        assert bool(lab.rrset("a.example.com", "TXT")) is (loses == "reply")
+
+
+def test_an_answer_that_someone_else_signed_is_not_believed():
+    with impostor() as port:
+        there = Rfc2136Publisher(
+            "127.0.0.1",
+            port,
+            zones=["example.com"],
+            key_name="mail",
+            key_secret=b"secret",
+            timeout_seconds=1,
+        )
+        with pytest.raises(PublishError, match="may or may not") as caught:
+            there.publish([add("a.example.com")])
+        assert "not signed with the key" in caught.value.problem
+        found = there.read([("a.example.com", "TXT")])
+        assert "not signed with the key" in found.unknown["a.example.com", "TXT"]
+
+
+@contextmanager
+def impostor():
+    """A server that says yes to everything, without a signature."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+
+        def serve():
+            while not done.is_set():
+                try:
+                    client, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                with client:
+                    wire = client.recv(65_537)[2:]
+                    reply = dns.message.make_response(dns.message.from_wire(wire, keyring=False))
+                    reply.flags |= dns.flags.AA
+                    client.sendall(struct.pack("!H", len(reply.to_wire())) + reply.to_wire())
+
+        worker = threading.Thread(target=serve)
+        worker.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            worker.join()
 
 
 def test_the_secret_is_never_shown(bind):

@@ -43,7 +43,8 @@ class LabServer:
     """
     An authoritative name server for *zones*, each zone's text or RRsets by its origin.
 
-    An SOA and NS record are added where none are given. It answers on *address*, on
+    An SOA and NS record are added where none are given, and a zone delegates to those
+    below it that are here, too. It answers on *address*, on
     *port* or a free one; knows *tsig_keys*, secrets by name for hmac-sha256, and
     takes updates signed with one of them; signs its zones unless *signed* is false.
     A client that asks for recursion is answered as a validating resolver would, for
@@ -147,7 +148,11 @@ class LabServer:
         origin = name(origin)
         old = self._service.zones.get(name_to_dns(origin))
         key = old.key if old is not None else self._signing_key(origin)
-        self._service.replace(build_zone(origin, _rrsets(origin, source), key))
+        zone = build_zone(origin, _rrsets(origin, source), key)
+        before = self._service.zones
+        for linked in _linked({**before, zone.origin: zone}).values():
+            if before.get(linked.origin) is not linked:
+                self._service.replace(linked)
 
     def trust_anchor(self, origin: str) -> str:
         """The DS record that a validator needs to believe the zone, as zone-file text."""
@@ -176,7 +181,7 @@ class LabServer:
             loaded[zone.origin] = zone
             if kept is None:
                 self._keep(zone)
-        return {origin: _with_delegations(zone, loaded) for origin, zone in loaded.items()}
+        return _linked(loaded)
 
     def _signing_key(self, origin: str) -> SigningKey | None:
         if not self.signed:
@@ -194,18 +199,32 @@ def _rrsets(origin: str, source: ZoneSource) -> list[RRset]:
     return list(rrsets_of(parse_records(source, origin=origin)).values())
 
 
-def _with_delegations(zone: Zone, zones: Mapping[dns.name.Name, Zone]) -> Zone:
-    """*zone* with a DS for each signed zone here that it delegates to (RFC 4035 section 2.4)."""
-    added = {}
-    for child in zones.values():
-        cut = dict(zone.sets.get(child.origin, {}))
-        if child is zone or child.key is None or dns.rdatatype.NS not in cut:
-            continue
+def _linked(zones: Mapping[dns.name.Name, Zone]) -> dict[dns.name.Name, Zone]:
+    """
+    *zones*, each zone with the delegations to those right below it.
+
+    The NS records are the child's own where its parent has none; the DS is always made
+    of the child's key, so that parent and child make one chain of trust (RFC 4035
+    section 2.4).
+    """
+    linked = dict(zones)
+    for origin in sorted(zones):
+        parent = zone_for(zones, origin.parent()) if origin != dns.name.root else None
+        if parent is not None:
+            linked[parent.origin] = _delegating(linked[parent.origin], zones[origin])
+    return linked
+
+
+def _delegating(parent: Zone, child: Zone) -> Zone:
+    here = parent.sets.get(child.origin, {})
+    cut = {kind: found for kind, found in here.items() if kind != dns.rdatatype.DS}
+    servers = cut.setdefault(dns.rdatatype.NS, child.sets[child.origin][dns.rdatatype.NS])
+    if child.key is not None:
         digest = dns.dnssec.make_ds(child.origin, child.key.dnskey, "SHA256")
-        ttl = cut[dns.rdatatype.NS].ttl
-        cut[dns.rdatatype.DS] = dns.rdataset.from_rdata_list(ttl, [digest])
-        added[child.origin] = cut
-    return Zone(zone.origin, {**zone.sets, **added}, zone.key) if added else zone
+        cut[dns.rdatatype.DS] = dns.rdataset.from_rdata_list(servers.ttl, [digest])
+    if cut == here:
+        return parent
+    return Zone(parent.origin, {**parent.sets, child.origin: cut}, parent.key)
 
 
 def _keyring(secrets: Mapping[str, bytes]) -> dict[dns.name.Name, dns.tsig.Key]:
