@@ -143,16 +143,23 @@ def _answers(port: int) -> bool:
 
 def free_port() -> int:
     """A port that was free for TCP and UDP a moment ago."""
+    udp, tcp = _both()
+    with udp, tcp:
+        return udp.getsockname()[1]
+
+
+def _both() -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on one port; what is free for one may be taken for the other."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        try:
             udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            with socket.socket() as tcp:
-                try:
-                    tcp.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-                return port
+            tcp.bind(("127.0.0.1", udp.getsockname()[1]))
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
 
 
 @pytest.fixture(scope="session")
@@ -164,10 +171,7 @@ def program():
 @pytest.fixture
 def silent() -> Iterator[int]:
     """A port that takes what comes, by UDP and TCP, and never answers."""
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    tcp = socket.socket()
+    udp, tcp = _both()
     with udp, tcp:
-        udp.bind(("127.0.0.1", 0))
-        tcp.bind(("127.0.0.1", udp.getsockname()[1]))
         tcp.listen(16)
         yield udp.getsockname()[1]

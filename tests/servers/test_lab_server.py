@@ -436,8 +436,9 @@ def test_hostile_packets_never_stop_it(lab):
     ):
         with socket.create_connection(("127.0.0.1", lab.port), 2) as connection:
             connection.sendall(octets)
-    assert ask(lab, "example.com TXT").answer
     assert ask(lab, "example.com TXT", way=dns.query.tcp).answer
+    asking = Resolver(servers=[lab.server], tries=5)  # its datagram may be lost in the flood
+    assert asking.answer([Question("example.com", "TXT")])[0].found
     assert lab.rrset("hostile.example.com", "TXT") is None
 
 
