@@ -184,15 +184,12 @@ KEYS = [
 FILES = {
     "opendkim": {
         "/etc/opendkim/key.table": "s1._domainkey.a.example a.example:s1:/keys/a1.pem\n"
-        "s2._domainkey.a.example a.example:s2:/keys/a2.pem\n"
         "s1._domainkey.b.example b.example:s1:/keys/b.pem\n",
         "/etc/opendkim/signing.table": "*@a.example s1._domainkey.a.example\n"
-        "*@a.example s2._domainkey.a.example\n"
         "*@b.example s1._domainkey.b.example\n",
         "/etc/opendkim.conf": "KeyTable file:/etc/opendkim/key.table\n"
         "SigningTable refile:/etc/opendkim/signing.table\n"
-        "Canonicalization relaxed/simple\n"
-        "MultipleSignatures yes\n",
+        "Canonicalization relaxed/simple\n",
     },
     "rspamd": {
         "/etc/rspamd/local.d/dkim_signing.conf": """\
@@ -232,6 +229,17 @@ def test_signing_servers_get_their_files(kind):
 @pytest.mark.parametrize("kind", dkim.SIGNERS)
 def test_the_order_of_the_keys_does_not_matter(kind):
     assert dkim.signer_files(kind, KEYS) == dkim.signer_files(kind, KEYS[::-1])
+
+
+def test_opendkim_signs_with_several_rsa_keys_and_with_no_other():
+    keys = [*KEYS, SignerKey("a.example", "s3", "/keys/a3.pem")]
+    table, signing, settings = dkim.signer_files("opendkim", keys)
+    assert "s2" in table.note
+    assert "/keys/a2.pem" not in table.text
+    assert signing.text.count("*@a.example") == 2
+    assert "MultipleSignatures yes\n" in settings.text
+    with pytest.raises(UsageError, match="needs an RSA key"):
+        dkim.signer_files("opendkim", [KEYS[1]])
 
 
 def test_a_form_is_told_what_to_enter():

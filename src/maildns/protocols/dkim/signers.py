@@ -22,7 +22,11 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._@+~=-]+")
 
 @dataclass(frozen=True, slots=True)
 class SignerKey:
-    """A key that a server signs with, and where its file lies on that server."""
+    """
+    A key that a server signs with, and where its file lies on that server.
+
+    `algorithm` is `rsa` or `ed25519`; the longer names of `ALGORITHMS` will do.
+    """
 
     domain: str
     selector: str
@@ -48,7 +52,8 @@ def signer_files(kind: str, keys: Sequence[SignerKey]) -> list[SignerFile]:
     depend on the order of the keys.
 
     Raises `UsageError` for another kind, no keys, one selector given twice for
-    a domain, or a path with characters that the files would misread;
+    a domain, or a path with characters that the files would misread, or
+    no RSA key for a server that signs with nothing else;
     `RecordSyntaxError` when a domain or selector is no name.
     """
     if kind not in _KINDS:
@@ -56,7 +61,7 @@ def signer_files(kind: str, keys: Sequence[SignerKey]) -> list[SignerFile]:
     if not keys:
         raise UsageError("there are no keys to sign with")
     known = sorted(
-        (SignerKey(name(k.domain), name(k.selector), k.key_path, k.algorithm) for k in keys),
+        (_normal(key) for key in keys),
         key=lambda key: (key.domain, key.selector),
     )
     for before, after in pairwise(known):
@@ -71,17 +76,31 @@ def signer_files(kind: str, keys: Sequence[SignerKey]) -> list[SignerFile]:
     return _KINDS[kind](known)
 
 
+def _normal(key: SignerKey) -> SignerKey:
+    kind = "rsa" if key.algorithm.startswith("rsa") else key.algorithm
+    return SignerKey(name(key.domain), name(key.selector), key.key_path, kind)
+
+
 def _opendkim(keys: Sequence[SignerKey]) -> list[SignerFile]:
-    entries = [(key_name(key.selector, key.domain), key) for key in keys]
+    usable = [key for key in keys if key.algorithm == "rsa"]
+    if not usable:
+        raise UsageError("OpenDKIM needs an RSA key", hint="Ed25519 alone does not do")
+    entries = [(key_name(key.selector, key.domain), key) for key in usable]
     table = [f"{entry} {key.domain}:{key.selector}:{key.key_path}" for entry, key in entries]
     signing = [f"*@{key.domain} {entry}" for entry, key in entries]
     settings = [
         "KeyTable file:/etc/opendkim/key.table",
         "SigningTable refile:/etc/opendkim/signing.table",
         "Canonicalization relaxed/simple",
-        *(["MultipleSignatures yes"] if _several_per_domain(keys) else []),
+        *(["MultipleSignatures yes"] if _several_per_domain(usable) else []),
     ]
-    note = "OpenDKIM before 2.11 does not know Ed25519." if _has_ed25519(keys) else ""
+    # Debian's 2.11 crashes at the first mail that it shall sign with Ed25519.
+    left_out = [key_name(key.selector, key.domain) for key in keys if key not in usable]
+    note = (
+        f"Ed25519 keys are left out, OpenDKIM cannot sign with them: {', '.join(left_out)}."
+        if left_out
+        else ""
+    )
     return [
         SignerFile("/etc/opendkim/key.table", _lines(table), note=note),
         SignerFile("/etc/opendkim/signing.table", _lines(signing)),
