@@ -123,7 +123,7 @@ def autoconfig_xml(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
             '<clientConfig version="1.1">',
-            f"  <emailProvider id="{escape(zone)}">",
+            f'  <emailProvider id="{escape(zone)}">',
             f"    <domain>{escape(zone)}</domain>",
             f"    <displayName>{_text(title)}</displayName>",
             f"    <displayShortName>{_text(title)}</displayShortName>",
