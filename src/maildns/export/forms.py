@@ -71,6 +71,7 @@ class Form:
     tlsa: Literal["columns", "value"] = "columns"
     refuses: Mapping[str, str] = field(default_factory=dict)
     octal: bool = False
+    ttl: bool = True
     max_txt: int | None = None
     max_name: int | None = None
     note: str = ""
@@ -136,11 +137,9 @@ def fill_in(record: ExportRecord, form: Form) -> FormRow:
     """
     split = _service_of(record) if form.srv == "split" else None
     shown = split[2] if split else record.label
-    values = {
-        "name": _name(record, form, shown),
-        "type": record.rrtype,
-        "ttl": str(record.ttl_seconds),
-    }
+    values = {"name": _name(record, form, shown), "type": record.rrtype}
+    if form.ttl:
+        values["ttl"] = str(record.ttl_seconds)
     if split:
         values |= {"service": split[0], "protocol": split[1]}
     values |= _data(record, form)
@@ -247,7 +246,7 @@ def _note(record: ExportRecord, form: Form) -> str:
         if not record.rdata.text.isprintable():
             return "holds octets that cannot be typed"
         if len(record.rdata.joined) > 255:
-            return "type it as one line, without blanks or line breaks in between"
+            return "enter it as one line, just as it stands"
     return ""
 
 
