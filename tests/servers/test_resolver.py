@@ -11,9 +11,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dns.message
+import dns.query
 import dns.rcode
+import dns.rrset
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -261,6 +264,25 @@ def test_dns_over_tls_checks_the_certificate(lab, tmp_path):
     assert "certificate" in wrong_name.detail.lower()
 
 
+def test_dns_over_https_checks_the_certificate(lab, tmp_path):
+    ca_file = _certificate(tmp_path, "localhost")
+    question = [Question("example.com", "TXT"), Question("long.example.com", "TXT")]
+    with _https_front(lab.port, tmp_path) as port:
+        url = f"https://localhost:{port}/dns-query"
+        with Resolver(servers=[url], ca_file=ca_file, tries=1) as asking:
+            answers = asking.answer(question)
+            awaited = asyncio.run(asking.answer_async([Question("mail.example.com", "A")]))
+        with Resolver(servers=[url], tries=1) as asking:
+            (unknown_ca,) = asking.answer(question[:1])
+        with Resolver(
+            servers=[f"https://localhost:{port}/elsewhere"], ca_file=ca_file, tries=1
+        ) as asking:
+            (not_found,) = asking.answer(question[:1])
+    assert {(str(a.dnssec), a.detail) for a in answers + awaited} == {("secure", "")}
+    assert unknown_ca.outcome is not_found.outcome is Outcome.UNREACHABLE
+    assert "404" in not_found.detail
+
+
 # --- the servers of these tests -------------------------------------------------------
 
 
@@ -360,6 +382,47 @@ def _tls_front(port, folder):
             yield listener.getsockname()[1]
         finally:
             done.set()
+            worker.join()
+
+
+@contextmanager
+def _https_front(port, folder):
+    """DNS over HTTPS in front of the TCP server at *port*."""
+
+    class Front(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            octets = self.rfile.read(int(self.headers["Content-Length"]))
+            query = dns.message.from_wire(octets)
+            reply = dns.query.tcp(query, "127.0.0.1", port=port, timeout=2).to_wire()
+            self.send_response(200 if self.path == "/dns-query" else 404)
+            self.send_header("Content-Type", "application/dns-message")
+            self.send_header("Content-Length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_):
+            """A client that does not like the certificate has gone."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with Server(("127.0.0.1", 0), Front) as server:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        worker = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        worker.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
             worker.join()
 
 

@@ -131,6 +131,12 @@ def test_a_zone_that_takes_no_updates_is_named(bind):
     assert caught.value.hint
 
 
+def test_when_a_later_zone_fails_the_hint_names_what_is_published(bind):
+    with pytest.raises(PublishError) as caught:
+        publisher(bind).publish([add("several.example.com"), add("several.static.example")])
+    assert "example.com is published already, static.example is not" in caught.value.hint
+
+
 def test_a_name_in_no_zone_of_the_server_is_refused_before_anything_is_sent(bind):
     there = publisher(bind)
     assert there.zone_of("a.elsewhere.invalid") is None

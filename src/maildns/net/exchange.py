@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import Any
+import time
+from typing import TYPE_CHECKING
 
 import dns.asyncquery
 import dns.exception
@@ -22,6 +23,15 @@ import dns.query
 from maildns.net.lookup import Failure, Reply, Send
 from maildns.net.servers import Server, Transport
 
+if TYPE_CHECKING:
+    import httpx
+
+MAX_MESSAGE_OCTETS = 65_535  # RFC 8484 section 6
+_DOH_HEADERS = {
+    "content-type": "application/dns-message",
+    "accept": "application/dns-message",
+    "accept-encoding": "identity",
+}
 _FAULTS = (dns.exception.DNSException, OSError, EOFError, ValueError, RuntimeError)
 
 
@@ -35,7 +45,7 @@ class Exchanger:
 
     def __init__(self, ca_file: str = "") -> None:
         self._verify: str | bool = ca_file or True
-        self._https: Any = None
+        self._https: httpx.Client | None = None
 
     def close(self) -> None:
         """Close kept connections; it may be used again afterwards."""
@@ -51,7 +61,7 @@ class Exchanger:
             return Failure(f"{send.server}: the answer is cut short", truncated=True)
         except _FAULTS as error:
             return _failure(send, error, timeout_seconds)
-        except Exception as error:  # HTTPS faults, whose library is only imported when used
+        except Exception as error:  # those of httpx, which is only imported when used
             if type(error).__module__.partition(".")[0] not in {"httpx", "httpcore", "h2"}:
                 raise
             return _failure(send, error, timeout_seconds)
@@ -79,11 +89,34 @@ class Exchanger:
                 server_hostname=server.tls_name,
                 verify=self._verify,
             )
-        return dns.query.https(
-            query, server.url, timeout_seconds, server.port, session=self._session()
-        )
+        return self._by_https(send, timeout_seconds)
 
-    def _session(self) -> Any:
+    def _by_https(self, send: Send, timeout_seconds: float) -> Reply:
+        """RFC 8484 section 4.1, with httpx; a redirect is not followed."""
+        until = time.monotonic() + timeout_seconds
+        posting = self._session().stream(
+            "POST",
+            send.server.url,
+            content=send.query.to_wire(),
+            headers=_DOH_HEADERS,
+            timeout=timeout_seconds,
+        )
+        with posting as response:
+            if response.status_code != 200:
+                return Failure(f"{send.server}: HTTP status {response.status_code}")
+            octets = bytearray()
+            for part in response.iter_raw():
+                octets += part
+                if len(octets) > MAX_MESSAGE_OCTETS:
+                    return Failure(f"{send.server}: more than a DNS message can hold")
+                if time.monotonic() > until:
+                    raise TimeoutError
+        reply = dns.message.from_wire(bytes(octets))
+        if not send.query.is_response(reply):
+            return Failure(f"{send.server}: answered something else")
+        return reply
+
+    def _session(self) -> httpx.Client:
         if self._https is None:
             import httpx
 
@@ -127,7 +160,7 @@ def _address(server: Server) -> str:
 
 
 def _failure(send: Send, error: Exception, timeout_seconds: float) -> Failure:
-    if isinstance(error, dns.exception.Timeout | TimeoutError):
+    if isinstance(error, dns.exception.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
         return Failure(f"{send.server}: no answer within {timeout_seconds:.3g} s")
     words = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:

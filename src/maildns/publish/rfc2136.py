@@ -98,7 +98,8 @@ class Rfc2136Publisher:
 
         Raises `StalePlan` naming the places where something else stands than expected,
         `PublishError` when the server refuses, cannot be reached, or holds no zone for a
-        name. When an answer is lost the zone is read back to tell what became of it.
+        name. When an answer is lost the zone is read back to tell what became of it. Of
+        several zones, those before the one that fails stay published; the hint names them.
         """
         by_zone: dict[str, list[RRsetChange]] = {}
         for change in changes:
@@ -109,8 +110,15 @@ class Rfc2136Publisher:
                     hint="name the zone, or publish where it is served from",
                 )
             by_zone.setdefault(zone, []).append(change)
+        done: list[str] = []
         for zone, its_changes in by_zone.items():
-            self._publish_zone(zone, its_changes)
+            try:
+                self._publish_zone(zone, its_changes)
+            except (PublishError, StalePlan) as error:
+                if done:
+                    error.hint += f"; {', '.join(done)} is published already, {zone} is not"
+                raise
+            done.append(zone)
 
     # --- one zone -----------------------------------------------------------------
 
