@@ -124,3 +124,41 @@ def test_the_organizational_domain_is_the_name_or_above_it(start):
     for reader in dmarc.READERS:
         found = run(dmarc.organizational_domain(start, reader), world)
         assert start == found or start.endswith("." + found)
+
+
+def plain_walk(start, tags_at):
+    """RFC 9989 sections 4.10 and 4.10.2, one step after the other, as they are written."""
+    found = []
+    labels = start.split(".")
+    target = labels
+    while target:
+        tags = tags_at.get(".".join(target), [])
+        if len(tags) == 1:  # step 2 and 6: several are discarded
+            found.append((".".join(target), tags[0]))
+            if tags[0]:
+                break
+        shortened = target is labels and len(labels) >= 8
+        target = target[-7:] if shortened else target[1:]
+    for owner, psd in found:
+        if psd == "psd=n":
+            return owner
+        if psd == "psd=y" and owner != start:
+            return ".".join(labels[-len(owner.split(".")) - 1 :])
+    return min((owner for owner, _ in found), key=lambda one: one.count("."), default=start)
+
+
+@QUICK
+@given(
+    st.lists(LABELS, min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.sampled_from(["", "psd=y", "psd=n"])), max_size=6),
+)
+def test_a_walk_asked_at_once_finds_what_a_walk_step_by_step_finds(labels, records):
+    start = ".".join(labels)
+    world = World()
+    tags_at = {}
+    for depth, tags in set(records):
+        owner = ".".join(labels[depth:])
+        if owner:
+            world.add(f"_dmarc.{owner}", "TXT", f"v=DMARC1; p=none; {tags}".encode())
+            tags_at.setdefault(owner, []).append(tags)
+    assert run(dmarc.organizational_domain(start), world) == plain_walk(start, tags_at)

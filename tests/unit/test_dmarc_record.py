@@ -6,7 +6,7 @@ import pytest
 
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.finding import registered_rules
-from maildns.protocols import dmarc
+from maildns.protocols import dkim, dmarc
 from maildns.protocols.dmarc import Alignment, DmarcRecord, Policy, Psd, ReportUri
 
 FULL = (
@@ -177,7 +177,8 @@ def test_hostile_text_takes_no_time(text):
 # --- building ---------------------------------------------------------------------------
 
 BUILT = [
-    ({}, "v=DMARC1; p=none; rua=mailto:postmaster@example.com"),
+    ({}, "v=DMARC1; p=none"),
+    ({"reports_to": ["postmaster@b.example"]}, "v=DMARC1; p=none; rua=mailto:postmaster@b.example"),
     ({"policy": "REJECT", "reports_to": []}, "v=DMARC1; p=reject"),
     (
         {"policy": "quarantine", "subdomain_policy": "reject", "nonexistent_policy": "reject", "reports_to": ["a@b.example"]},
@@ -295,6 +296,18 @@ def test_a_refused_text_is_a_finding_with_its_mend(text, rule, mend):
     assert (first.rule, first.subject) == (rule, "_dmarc.example.com")
     assert first.span is not None
     assert (first.fix.record if first.fix else None) == mend
+
+
+def test_a_policy_for_names_that_do_not_exist_is_an_effect():
+    found = {finding.rule for finding in dmarc.lint(dmarc.parse("v=DMARC1; p=none; np=reject"))}
+    assert "dmarc-no-effect" not in found
+    assert "dmarc-no-reports" in found
+
+
+@pytest.mark.parametrize("package", [dmarc, dkim])
+def test_all_that_is_promised_is_there(package):
+    assert all(hasattr(package, promised) for promised in package.__all__)
+    assert len(set(package.__all__)) == len(package.__all__)
 
 
 def test_an_unknown_tag_is_named_with_the_nearest_known_one():

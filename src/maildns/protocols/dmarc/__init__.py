@@ -7,7 +7,7 @@ not moved on, RFC 7489.
 
 from __future__ import annotations
 
-from maildns.protocols.dmarc.build import build, ladder, report_uri
+from maildns.protocols.dmarc.build import build, ladder, record_name, report_uri
 from maildns.protocols.dmarc.evaluate import evaluate, organizational_domain
 from maildns.protocols.dmarc.explain import explain
 from maildns.protocols.dmarc.grants import (
@@ -59,6 +59,7 @@ __all__ = [
     "policy_question",
     "read",
     "read_leniently",
+    "record_name",
     "registered_domain",
     "report_uri",
     "tree_walk",

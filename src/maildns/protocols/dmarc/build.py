@@ -1,8 +1,8 @@
 """
 Making DMARC records from plain arguments, and the ladder to a strict policy.
 
-What is built is current: no `pct`, `rf` or `ri` unless asked for, `p` second, and
-reports always asked for, since a policy without reports is flying blind.
+What is built is current: no `rf` or `ri`, no `pct` unless asked for, and `p` second.
+Give an address for reports: a policy without them is flying blind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def build(  # noqa: PLR0913 - a record's tags are its arguments, all by keyword
     policy: str = "none",
     subdomain_policy: str | None = None,
     nonexistent_policy: str | None = None,
-    reports_to: Iterable[str | ReportUri] = ("postmaster@example.com",),
+    reports_to: Iterable[str | ReportUri] = (),
     failure_reports_to: Iterable[str | ReportUri] = (),
     failure_options: Iterable[str] = (),
     testing: bool = False,
@@ -63,6 +63,18 @@ def build(  # noqa: PLR0913 - a record's tags are its arguments, all by keyword
         return replace(parse(str(record)), published=())
     except MaildnsError as error:
         raise UsageError(str(error)) from None
+
+
+def record_name(domain: str) -> str:
+    """
+    Where the record of *domain* stands (RFC 9989 section 4.6).
+
+    Raises `RecordSyntaxError` when that is not a name.
+
+    >>> record_name("Example.com.")
+    '_dmarc.example.com'
+    """
+    return name(f"_dmarc.{name(domain)}")
 
 
 def _member(kind: Any, value: str) -> Any:

@@ -158,7 +158,8 @@ def _failure_options(record: DmarcRecord, subject: str) -> Iterator[Finding]:
 
 def _reports(record: DmarcRecord, subject: str) -> Iterator[Finding]:
     if not record.aggregate_reports_to:
-        weak = record.policy in {None, Policy.NONE}
+        asked = {record.policy, record.subdomain_policy, record.nonexistent_policy}
+        weak = asked <= {None, Policy.NONE}
         yield (rules.NO_REPORTS_AT_NONE if weak else rules.NO_REPORTS).finding(subject)
     for tag, uris in (("rua", record.aggregate_reports_to), ("ruf", record.failure_reports_to)):
         if len(uris) > 2:
