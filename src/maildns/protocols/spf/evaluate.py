@@ -1,0 +1,441 @@
+"""
+check_host(): may this host send mail for this domain? (RFC 7208 sections 4 to 7)
+
+The evaluation is an inquiry. It asks only what can still matter: nothing after
+the first match, no address of a name that cannot match, and the addresses of
+all mail exchangers together. Every term tried leaves a `Step` in the trace.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from maildns import dnsdata
+from maildns.ask import Answer, Inquiry, Question
+from maildns.errors import RecordSyntaxError, UsageError
+from maildns.protocols.spf import macro
+from maildns.protocols.spf.macro import DomainSpec, target_name
+from maildns.protocols.spf.record import (
+    A,
+    All,
+    Directive,
+    Exists,
+    Explanation,
+    Include,
+    Ip4,
+    Ip6,
+    Mechanism,
+    Mx,
+    Redirect,
+    SpfResult,
+)
+from maildns.protocols.spf.verdict import (
+    MAX_LOOKUPS,
+    MAX_MX,
+    MAX_PTR,
+    MAX_VOIDS,
+    SpfVerdict,
+    Step,
+    Stop,
+    select,
+)
+
+MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
+
+IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def check_host(
+    *,
+    ip: IPAddress | str,
+    sender: str,
+    helo: str,
+    domain: str | None = None,
+    receiver: str = "unknown",
+    timestamp: int | None = None,
+) -> Inquiry[SpfVerdict]:
+    """
+    Evaluate the policy of *domain* for a client at *ip*.
+
+    *domain* is that of *sender* where it is not given; a null *sender*, empty or
+    ``<>``, stands for ``postmaster@helo`` (RFC 7208 section 2.4). *receiver* and
+    *timestamp* fill the macros ``%{r}`` and ``%{t}`` of explanations. Names with
+    U-labels are checked by their A-labels (RFC 8616 section 4).
+
+    A DNS failure is the result `temperror`, a wrong record `permerror`, a domain
+    that cannot have a record `none`. Raises `UsageError` for an *ip* that is no
+    address, and nothing else.
+
+    >>> from maildns.net.drivers import run
+    >>> from maildns.net.world import World
+    >>> world = World.from_zone('example.com. TXT "v=spf1 ip4:192.0.2.0/24 -all"')
+    >>> run(check_host(ip="192.0.2.7", sender="a@example.com", helo="mx.example.com"), world).result
+    <SpfResult.PASS: 'pass'>
+    """
+    check = _Check(_address(ip), sender, helo, receiver=receiver, timestamp=timestamp)
+    asked_for = check.sender_domain if domain is None else domain
+    start = _checkable(asked_for)
+    if start is None:
+        # RFC 7208 section 4.3: malformed, or not a multi-label name
+        problem = f"{asked_for!r} cannot be a mail domain"
+        return SpfVerdict(SpfResult.NONE, asked_for, problem=problem)
+    problem = explanation = ""
+    try:
+        result = yield from check.policy(start, depth=0, included=False)
+        if result is SpfResult.NONE:
+            problem = "there is no SPF record"
+        elif result is SpfResult.FAIL:
+            explanation = yield from check.explanation()
+    except Stop as stop:
+        result, problem = stop.result, stop.problem
+    return SpfVerdict(
+        result,
+        start,
+        explanation,
+        tuple(step if step.answer else replace(step, answer=problem) for step in check.trace),
+        check.lookups,
+        check.voids,
+        problem,
+        check.decided_by,
+    )
+
+
+def _address(ip: IPAddress | str) -> IPAddress:
+    if isinstance(ip, str):
+        try:
+            ip = ipaddress.ip_address(ip)
+        except ValueError:
+            raise UsageError(f"{ip!r} is not an IP address") from None
+    # RFC 7208 section 5: an IPv4-mapped address is an IPv4 address
+    mapped = ip.ipv4_mapped if ip.version == 6 else None
+    return ip if mapped is None else mapped
+
+
+def _checkable(domain: str) -> str | None:
+    if domain.startswith("["):
+        return None  # an address literal
+    try:
+        made = dnsdata.name(domain)
+    except RecordSyntaxError:
+        return None
+    return made if "." in made.strip(".") else None
+
+
+class _Check:
+    """One evaluation under way: what is known of the mail, and what has been spent."""
+
+    __slots__ = (
+        "_names",
+        "decided_by",
+        "exp",
+        "helo",
+        "ip",
+        "local",
+        "lookups",
+        "receiver",
+        "sender_domain",
+        "timestamp",
+        "trace",
+        "voids",
+    )
+
+    def __init__(
+        self, ip: IPAddress, sender: str, helo: str, *, receiver: str, timestamp: int | None
+    ) -> None:
+        self.ip = ip
+        self.helo = helo
+        if sender in {"", "<>"}:
+            sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
+        local, _, self.sender_domain = sender.rpartition("@")
+        self.local = local or "postmaster"  # RFC 7208 section 4.3
+        self.receiver = receiver
+        self.timestamp = timestamp
+        self.lookups = 0
+        self.voids = 0
+        self.trace: list[Step] = []
+        self.exp: tuple[Explanation | None, str] = (None, "")
+        self.decided_by = ""
+        self._names: list[str] | None = None
+
+    # --- policies -----------------------------------------------------------------
+
+    def policy(self, domain: str, *, depth: int, included: bool) -> Inquiry[SpfResult]:
+        """The result of the policy of *domain* (RFC 7208 section 4)."""
+        (answer,) = yield (Question(domain, "TXT"),)
+        record = select(answer)
+        if record is None:
+            return SpfResult.NONE
+        if not included:
+            self.exp = (record.explanation, domain)
+        redirect: Redirect | None = None
+        for term in record.terms:
+            if isinstance(term, Directive):
+                matched = yield from self._try(term, domain, depth)
+                if matched:
+                    return term.qualifier.result
+            elif isinstance(term, Redirect):
+                redirect = term
+        # An `all` would have matched, so a redirect that is reached counts (section 6.1).
+        if redirect is None:
+            return SpfResult.NEUTRAL  # RFC 7208 section 4.7
+        return (yield from self._redirect(redirect, domain, depth=depth, included=included))
+
+    def _try(self, directive: Directive, domain: str, depth: int) -> Inquiry[bool]:
+        mechanism = directive.mechanism
+        text = str(directive)
+        if not mechanism.asks:
+            matched = _matches_here(mechanism, self.ip)
+            self.trace.append(Step(depth, domain, text, "matches at once", 0, matched))
+            if not matched:
+                self.trace[-1] = Step(depth, domain, text, "another address", 0, matched)
+        else:
+            self._spend(text, domain)
+            place = len(self.trace)
+            self.trace.append(Step(depth, domain, text, "", 1, matched=False))
+            matched, answer = yield from self._ask(mechanism, domain, depth)
+            self.trace[place] = Step(depth, domain, text, answer, 1, matched)
+        if matched and depth == 0:
+            self.decided_by = text
+        return matched
+
+    def _redirect(
+        self, redirect: Redirect, domain: str, *, depth: int, included: bool
+    ) -> Inquiry[SpfResult]:
+        self._spend(str(redirect), domain)
+        target = yield from self._target(redirect.domain, domain)
+        if target is not None:
+            step = Step(
+                depth, domain, str(redirect), f"the policy of {target} holds", 1, matched=True
+            )
+            self.trace.append(step)
+            result = yield from self.policy(target, depth=depth, included=included)
+            if result is not SpfResult.NONE:
+                return result
+        # RFC 7208 section 6.1: no record, or a malformed name
+        problem = f"{redirect} of {domain} leads to no SPF record"
+        raise Stop(SpfResult.PERMERROR, problem)
+
+    def _spend(self, term: str, domain: str) -> None:
+        self.lookups += 1
+        if self.lookups > MAX_LOOKUPS:  # RFC 7208 section 4.6.4
+            problem = f"more than {MAX_LOOKUPS} terms that need DNS; {term} of {domain} is one more"
+            raise Stop(SpfResult.PERMERROR, problem)
+
+    def _settle(self, answer: Answer) -> None:
+        """Stop at a failed lookup (RFC 7208 section 5); count a void one (section 4.6.4)."""
+        if answer.failed:
+            why = answer.detail or answer.outcome
+            raise Stop(SpfResult.TEMPERROR, f"{answer.question} cannot be known: {why}")
+        if answer.void:
+            self.voids += 1
+            if self.voids > MAX_VOIDS:
+                problem = f"more than {MAX_VOIDS} lookups found nothing; {answer.question} is one"
+                raise Stop(SpfResult.PERMERROR, problem)
+
+    # --- mechanisms ---------------------------------------------------------------
+
+    def _ask(self, mechanism: Mechanism, domain: str, depth: int) -> Inquiry[tuple[bool, str]]:
+        spec = mechanism.domain if not isinstance(mechanism, All | Ip4 | Ip6) else None
+        target: str | None = domain
+        if spec is not None:
+            target = yield from self._target(spec, domain)
+        if isinstance(mechanism, Include):
+            return (yield from self._include(target, str(spec), depth))
+        if target is None:
+            # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
+            return False, "the name cannot exist"
+        if isinstance(mechanism, A):
+            return (yield from self._a(mechanism, target))
+        if isinstance(mechanism, Mx):
+            return (yield from self._mx(mechanism, target))
+        if isinstance(mechanism, Exists):
+            return (yield from self._exists(target))
+        return (yield from self._ptr(target))
+
+    def _include(self, target: str | None, spec: str, depth: int) -> Inquiry[tuple[bool, str]]:
+        result = SpfResult.NONE
+        if target is not None:
+            result = yield from self.policy(target, depth=depth + 1, included=True)
+        if result is SpfResult.NONE:  # RFC 7208 section 5.2: none makes a permerror
+            problem = f"include:{spec} leads to no SPF record"
+            raise Stop(SpfResult.PERMERROR, problem)
+        return result is SpfResult.PASS, f"{target} says {result.value}"
+
+    def _a(self, mechanism: A, target: str) -> Inquiry[tuple[bool, str]]:
+        (answer,) = yield (Question(target, self._rrtype),)
+        self._settle(answer)
+        return self._has_client(mechanism, answer), _shown(answer)
+
+    def _mx(self, mechanism: Mx, target: str) -> Inquiry[tuple[bool, str]]:
+        (answer,) = yield (Question(target, "MX"),)
+        self._settle(answer)
+        records = sorted(record for record in answer.records if isinstance(record, dnsdata.Mx))
+        # The host "." is the null MX of RFC 7505: no mail exchanger.
+        hosts = [record.host for record in records if record.host != "."]
+        first = list(dict.fromkeys(hosts[:MAX_MX]))
+        if not first:
+            return False, f"{target} has no mail exchanger"
+        answers = yield tuple(Question(host, self._rrtype) for host in first)
+        for host in answers:  # RFC 7208 section 5.4: in order of preference
+            if host.failed:
+                self._settle(host)
+            if self._has_client(mechanism, host):
+                return True, _shown(host)
+        if len(hosts) > MAX_MX:  # RFC 7208 section 4.6.4
+            problem = f"{target} has more than {MAX_MX} mail exchangers"
+            raise Stop(SpfResult.PERMERROR, problem)
+        return False, "mail exchangers " + ", ".join(first)
+
+    def _exists(self, target: str) -> Inquiry[tuple[bool, str]]:
+        # RFC 7208 section 5.7: type A even for a client with an IPv6 address
+        (answer,) = yield (Question(target, "A"),)
+        self._settle(answer)
+        return answer.found, _shown(answer)
+
+    def _ptr(self, target: str) -> Inquiry[tuple[bool, str]]:
+        names = yield from self._client_names()
+        # Only names within the target can match, so only they are validated.
+        wanted = [name for name in names if dnsdata.is_within(name, target)]
+        valid = yield from self._validated(wanted)
+        if valid:
+            return True, f"the client is {valid[0]}"
+        return False, f"the client has no valid name within {target}"
+
+    @property
+    def _rrtype(self) -> str:
+        return "A" if self.ip.version == 4 else "AAAA"
+
+    def _has_client(self, mechanism: A | Mx, answer: Answer) -> bool:
+        prefix = mechanism.prefix4 if self.ip.version == 4 else mechanism.prefix6
+        shift = self.ip.max_prefixlen - prefix
+        ours = int(self.ip) >> shift
+        return any(int(address) >> shift == ours for address in _addresses(answer))
+
+    # --- the client's names ---------------------------------------------------------
+
+    def _client_names(self) -> Inquiry[list[str]]:
+        """At most ten names of the client, not validated (RFC 7208 section 5.5)."""
+        if self._names is None:
+            (answer,) = yield (Question(dnsdata.reverse_name(self.ip), "PTR"),)
+            # A DNS error makes the mechanism fail to match, not the evaluation.
+            if not answer.failed:
+                self._settle(answer)
+            targets = [r.target for r in answer.records if isinstance(r, dnsdata.Ptr)]
+            self._names = targets[:MAX_PTR]  # RFC 7208 section 4.6.4
+        return self._names
+
+    def _validated(self, names: Sequence[str]) -> Inquiry[list[str]]:
+        """Those of *names* that have the client's address; one that cannot be known is left out."""
+        if not names:
+            return []
+        answers = yield tuple(Question(name, self._rrtype) for name in names)
+        return [
+            name
+            for name, answer in zip(names, answers, strict=True)
+            if self.ip in _addresses(answer)
+        ]
+
+    def _p(self, domain: str) -> Inquiry[str]:
+        """The value of ``%{p}`` (RFC 7208 section 7.3): the domain, a name below it, any, or unknown."""
+        names = yield from self._client_names()
+        valid = yield from self._validated(names)
+        near = [name for name in valid if dnsdata.is_within(name, domain)]
+        if domain in near:
+            return domain
+        return (near or valid or ["unknown"])[0]
+
+    # --- macros ---------------------------------------------------------------------
+
+    def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
+        """The name that *spec* stands for; None where it cannot be one."""
+        if spec.parts == (spec.text,):
+            return target_name(spec.text)
+        letters = spec.letters
+        if letters & {"s", "l"} and not self.local.isascii():
+            return None  # RFC 8616 section 4: such a term does not match anything
+        if "p" in letters and self._names is None:
+            self._spend("%{p}", domain)  # RFC 7208 section 4.6.4 counts its PTR lookup
+        p = (yield from self._p(domain)) if "p" in letters else ""
+        return target_name(macro.expand(spec.parts, self._values(domain, p)))
+
+    def _values(self, domain: str, p: str) -> dict[str, str]:
+        """What the macros stand for (RFC 7208 section 7.2)."""
+        origin = _ascii(self.sender_domain)
+        dotted = str(self.ip) if self.ip.version == 4 else ".".join(f"{int(self.ip):032X}")
+        return {
+            "s": f"{self.local}@{origin}",
+            "l": self.local,
+            "o": origin,
+            "d": domain,
+            "i": dotted,
+            "p": p,
+            "v": "in-addr" if self.ip.version == 4 else "ip6",
+            "h": _ascii(self.helo),
+            "c": str(self.ip),
+            "r": self.receiver,
+            "t": "unknown" if self.timestamp is None else str(self.timestamp),
+        }
+
+    def explanation(self) -> Inquiry[str]:
+        """
+        The publisher's text for this refusal (RFC 7208 section 6.2).
+
+        Empty where none is published, or its lookup or its text has any fault; it
+        costs nothing of the limits.
+        """
+        exp, domain = self.exp
+        if exp is None:
+            return ""
+        spent = self.lookups, self.voids
+        self.lookups = self.voids = -1_000  # what is asked now counts nowhere
+        try:
+            target = yield from self._target(exp.domain, domain)
+            if target is None:
+                return ""
+            (answer,) = yield (Question(target, "TXT"),)
+            if len(answer.records) != 1 or not isinstance(answer.records[0], dnsdata.Txt):
+                return ""
+            text = answer.records[0].text
+            parts = macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
+            wants_p = any(isinstance(part, macro.Macro) and part.letter == "p" for part in parts)
+            p = (yield from self._p(domain)) if wants_p else ""
+            return macro.expand(parts, self._values(domain, p))[:MAX_EXPLANATION]
+        except (RecordSyntaxError, Stop):
+            return ""
+        finally:
+            self.lookups, self.voids = spent
+
+
+def _matches_here(mechanism: Mechanism, ip: IPAddress) -> bool:
+    if isinstance(mechanism, Ip4 | Ip6):
+        # RFC 7208 section 5.6: of the other family nothing matches
+        if mechanism.address.version != ip.version:
+            return False
+        shift = ip.max_prefixlen - mechanism.prefix
+        return int(mechanism.address) >> shift == int(ip) >> shift
+    return isinstance(mechanism, All)
+
+
+def _addresses(answer: Answer) -> list[IPAddress]:
+    return [
+        record.address for record in answer.records if isinstance(record, dnsdata.A | dnsdata.AAAA)
+    ]
+
+
+def _shown(answer: Answer) -> str:
+    if not answer.found:
+        return f"{answer.question}: {answer.outcome.value}"
+    return f"{answer.question}: " + ", ".join(str(record) for record in answer.records[:10])
+
+
+def _ascii(domain: str) -> str:
+    """*domain* with A-labels (RFC 8616 section 4); what cannot be converted stays as it is."""
+    if domain.isascii():
+        return domain
+    try:
+        return dnsdata.name(domain)
+    except RecordSyntaxError:
+        return domain

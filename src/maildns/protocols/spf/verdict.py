@@ -1,0 +1,96 @@
+"""How an SPF evaluation ends, what limits it, and how a policy is chosen (RFC 7208)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maildns import dnsdata
+from maildns.ask import Answer
+from maildns.errors import RecordSyntaxError
+from maildns.protocols.spf.record import SpfRecord, SpfResult, is_spf, parse
+
+MAX_LOOKUPS = 10  # RFC 7208 section 4.6.4: terms that ask, over the whole evaluation
+MAX_VOIDS = 2  # the same: lookups that find nothing
+MAX_MX = 10  # the same: mail exchangers of one mx mechanism
+MAX_PTR = 10  # the same: names of the client
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One term tried: what was found, in words, and whether it matched; `cost` is its lookups."""
+
+    depth: int
+    domain: str
+    term: str
+    answer: str
+    cost: int
+    matched: bool
+
+    def __str__(self) -> str:
+        sign = "match" if self.matched else "no match"
+        return f"{'  ' * self.depth}{self.domain}: {self.term}: {self.answer} ({sign})"
+
+
+@dataclass(frozen=True, slots=True)
+class SpfVerdict:
+    """
+    How an evaluation ended.
+
+    `domain` is the domain that was checked; `term` the text of the top-level term
+    that decided, empty where none matched. `explanation` is the publisher's text
+    for a `fail`, empty where there is none. `problem` says in words why the
+    result is a temperror or permerror, or why there was nothing to check.
+    """
+
+    result: SpfResult
+    domain: str = ""
+    explanation: str = ""
+    trace: tuple[Step, ...] = ()
+    lookups: int = 0
+    void_lookups: int = 0
+    problem: str = ""
+    term: str = ""
+
+
+class Stop(Exception):
+    """The evaluation ends here, at any depth, with this result; it never leaves this package."""
+
+    def __init__(self, result: SpfResult, problem: str) -> None:
+        super().__init__(problem)
+        self.result = result
+        self.problem = problem
+
+
+def select(answer: Answer) -> SpfRecord | None:
+    """
+    Choose the SPF record among the TXT records of *answer* (RFC 7208 sections 4.4, 4.5).
+
+    None where there is none.
+
+    Raises `Stop`, which its callers in this package catch: temperror where the answer is
+    not known, permerror for several records or a record with a fault.
+    """
+    name = answer.question.name
+    if answer.failed:
+        problem = f"the TXT records of {name} cannot be known: {answer.detail or answer.outcome}"
+        raise Stop(SpfResult.TEMPERROR, problem)
+    texts = spf_texts(answer)
+    if not texts:
+        return None
+    if len(texts) > 1:
+        raise Stop(SpfResult.PERMERROR, f"{name} has {len(texts)} SPF records; one is allowed")
+    try:
+        return parse(texts[0])
+    except RecordSyntaxError as error:
+        at = error.source[error.span[0] : error.span[1]][:60]
+        problem = f"the SPF record of {name} is wrong at {at!r}: {error.problem}"
+        raise Stop(SpfResult.PERMERROR, problem) from None
+
+
+def spf_texts(answer: Answer) -> list[str]:
+    """The texts of *answer* that are SPF records (RFC 7208 section 4.5)."""
+    return [
+        text
+        for record in answer.records
+        if isinstance(record, dnsdata.Txt) and is_spf(text := record.text)
+    ]
