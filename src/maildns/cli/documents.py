@@ -1,0 +1,198 @@
+"""
+What `--json` prints, as models: they write the documents, and their schemas are its manual.
+
+Every document says its `kind` and its `version`; a field may be added within a version,
+none is renamed or removed. `DOCUMENTS` names them all by kind, each with the place of its
+model, which is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from maildns.finding import Finding, Rule, Severity
+from maildns.zonelint import Linted, Report
+
+DOCUMENTS: dict[str, str] = {
+    "explain": "maildns.cli.documents:ExplainDocument",
+    "lint": "maildns.cli.documents:LintDocument",
+    "plan": "maildns.plan.document:PlanDocument",
+    "proof": "maildns.plan.document:ProofDocument",
+    "rule": "maildns.cli.documents:RuleDocument",
+    "rules": "maildns.cli.documents:RulesDocument",
+}
+
+
+def model_of(kind: str) -> type[BaseModel]:
+    """The model of the documents of *kind*; raises `KeyError` when there is none."""
+    module, _, attribute = DOCUMENTS[kind].partition(":")
+    found: type[BaseModel] = getattr(import_module(module), attribute)
+    return found
+
+
+class Document(BaseModel):
+    """A part of what is printed."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class FixDocument(Document):
+    """The mend of a finding."""
+
+    says: str = Field(description="In words.")
+    record: str | None = Field(None, description="The whole record to publish instead.")
+
+
+class FindingDocument(Document):
+    """Something wrong or risky."""
+
+    rule: str = Field(description="The rule's id; see `maildns rule ID`.")
+    severity: Severity = Field(description="info, warn or error.")
+    subject: str = Field(description="The name that it is about.")
+    says: str = Field(description="What is wrong.")
+    fix: FixDocument | None = Field(None, description="The mend, where it can be told.")
+    reference: str = Field("", description="The section that it rests on.")
+    span: tuple[int, int] | None = Field(
+        None,
+        description="The place in the record's text: first character and the one behind the last.",
+    )
+
+    @classmethod
+    def of(cls, finding: Finding) -> FindingDocument:
+        """The document of *finding*."""
+        fix = finding.fix
+        return cls(
+            rule=finding.rule,
+            severity=finding.severity,
+            subject=finding.subject,
+            says=finding.says,
+            fix=FixDocument(says=fix.says, record=fix.record) if fix is not None else None,
+            reference=finding.reference,
+            span=finding.span,
+        )
+
+
+class LintedDocument(Document):
+    """One record that was looked at."""
+
+    source: str = Field(description="The file it is from; `-` standard input, empty: an argument.")
+    line: int | None = Field(None, description="The line in a zone file, from 1.")
+    subject: str = Field(description="Its owner, where it is known, else what it is.")
+    record_kind: str = Field(description="spf, dkim, dmarc, dane ...; empty: no mail record.")
+    type: str = Field(description="The record type; empty for a policy file.")
+    text: str = Field(description="The text, out of its quotes; spans point into it.")
+    findings: list[FindingDocument] = Field(description="What is wrong with it.")
+
+    @classmethod
+    def of(cls, linted: Linted, source: str = "") -> LintedDocument:
+        """The document of one record from *source*."""
+        return cls(
+            source=source,
+            line=linted.line,
+            subject=linted.subject,
+            record_kind=linted.kind,
+            type=linted.rrtype,
+            text=linted.text,
+            findings=[FindingDocument.of(finding) for finding in linted.findings],
+        )
+
+
+class LintDocument(Document):
+    """What `maildns lint --json` prints."""
+
+    kind: Literal["lint"] = "lint"
+    version: Literal[1] = 1
+    records: list[LintedDocument] = Field(description="Every mail record, sound ones included.")
+    skipped: int = Field(description="How many records and texts are not for mail.")
+    errors: int = Field(description="How many findings are errors.")
+    warnings: int = Field(description="How many findings are warnings.")
+    notes: int = Field(description="How many findings are notes (info).")
+    failed: bool = Field(description="Whether a finding is as severe as --fail-on says.")
+
+    @classmethod
+    def of(cls, reports: list[tuple[str, Report]], *, failed: bool) -> LintDocument:
+        """The document of what was linted, each report with its source."""
+        severities = [f.severity for _, report in reports for f in report.findings]
+        return cls(
+            records=[
+                LintedDocument.of(one, src) for src, report in reports for one in report.linted
+            ],
+            skipped=sum(report.skipped for _, report in reports),
+            errors=severities.count(Severity.ERROR),
+            warnings=severities.count(Severity.WARN),
+            notes=severities.count(Severity.INFO),
+            failed=failed,
+        )
+
+
+class SyntaxDocument(Document):
+    """Why a text is no record of its kind."""
+
+    problem: str = Field(description="What is wrong.")
+    span: tuple[int, int] = Field(description="The place in the text.")
+
+
+class TermDocument(Document):
+    """A part of a record and what it means."""
+
+    term: str = Field(description="The tag or term as it is published.")
+    meaning: str = Field(description="What it means, in plain words.")
+
+
+class ExplainDocument(Document):
+    """What `maildns explain --json` prints."""
+
+    kind: Literal["explain"] = "explain"
+    version: Literal[1] = 1
+    record_kind: str = Field(description="spf, dkim, dmarc, dane ...")
+    title: str = Field(description="What it is, such as SPF record.")
+    text: str = Field(description="The text, out of its quotes.")
+    terms: list[TermDocument] = Field(description="Its parts, in the order published.")
+    error: SyntaxDocument | None = Field(None, description="Why it does not parse.")
+    findings: list[FindingDocument] = Field(description="What is wrong with it.")
+
+
+class RuleEntry(Document):
+    """A rule of the registry."""
+
+    id: str = Field(description="Its stable id.")
+    severity: Severity = Field(description="info, warn or error.")
+    title: str = Field(description="The fault in a few words.")
+    help: str = Field(description="What it does to mail, and the mend.")
+    reference: str = Field(description="The section it rests on.")
+    bad: str = Field(description="A record or zone text that breaks it; may be empty.")
+    good: str = Field(description="One that keeps it; may be empty.")
+
+    @classmethod
+    def of(cls, rule: Rule) -> RuleEntry:
+        """The entry of *rule*."""
+        return cls(
+            id=rule.id,
+            severity=rule.severity,
+            title=rule.title,
+            help=rule.help,
+            reference=rule.reference,
+            bad=rule.bad,
+            good=rule.good,
+        )
+
+
+class RuleDocument(Document):
+    """What `maildns rule ID --json` prints."""
+
+    kind: Literal["rule"] = "rule"
+    version: Literal[1] = 1
+    rule: RuleEntry = Field(description="The rule.")
+
+
+class RulesDocument(Document):
+    """What `maildns rule --json` prints."""
+
+    kind: Literal["rules"] = "rules"
+    version: Literal[1] = 1
+    rules: list[RuleEntry] = Field(description="All rules, sorted by id.")
