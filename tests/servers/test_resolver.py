@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from maildns.ask import DnssecStatus, Outcome, Question
+from maildns.dnsdata import Tlsa
 from maildns.lab import LabServer
 from maildns.net.resolver import Resolver
 from maildns.net.world import World
@@ -146,6 +147,16 @@ def test_independent_questions_go_out_together():
         answers = resolver(port).answer([Question(f"{n}.example", "A") for n in range(8)])
     assert all(answer.found for answer in answers)
     assert time.monotonic() - started < 1.2
+
+
+def test_a_record_wrongly_published_is_found_not_unreachable():
+    bad = "_25._tcp.mail TLSA 3 1 1 abcd\n"
+    question = Question("_25._tcp.mail.example.com", "TLSA")
+    with LabServer({"example.com": bad}) as lab:
+        for transport in ("udp", "tcp"):
+            (answer,) = resolver(lab.port, transport=transport).answer([question])
+            assert answer.outcome is Outcome.FOUND
+            assert answer.records == (Tlsa(3, 1, 1, bytes.fromhex("abcd")),)
 
 
 # --- BIND -----------------------------------------------------------------------------

@@ -218,6 +218,16 @@ def test_an_alias_gives_way_to_data_and_comes_back_in_one_message(bind):
     assert there.read([("turn.example.com", "A")]).alias("turn.example.com") == "mail.example.com"
 
 
+def test_a_record_wrongly_published_can_be_mended(bind):
+    name = "_25._tcp.bad.example.com"
+    bad, good = rrset(name, "TLSA", "3 1 1 abcd"), rrset(name, "TLSA", "3 1 1 " + "ab" * 32)
+    there = publisher(bind)
+    there.publish([RRsetChange(name, "TLSA", None, bad)])
+    assert there.read([(name, "TLSA")]).get(name, "TLSA") == bad
+    there.publish([RRsetChange(name, "TLSA", bad, good)])
+    assert there.read([(name, "TLSA")]).get(name, "TLSA") == good
+
+
 def test_a_delegated_name_is_unknown_not_absent(bind):
     found = publisher(bind).read([("a.child.example.com", "TXT")])
     assert (

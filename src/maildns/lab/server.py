@@ -8,6 +8,7 @@ block stops it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -319,19 +320,15 @@ class _Running:
 
     async def _converse(self, connection: socket.socket) -> None:
         """Answer what comes on one connection until it ends or falls silent (RFC 7766 section 6.2)."""
-        with connection:
-            try:
-                while True:
-                    length = struct.unpack("!H", await self._read(connection, 2))[0]
-                    response = self._service.handle(await self._read(connection, length), udp=False)
-                    if response is None:
-                        return
-                    framed = struct.pack("!H", len(response)) + response
-                    await asyncio.wait_for(
-                        self._loop.sock_sendall(connection, framed), TCP_IDLE_SECONDS
-                    )
-            except (OSError, EOFError, TimeoutError):
-                return
+        with connection, contextlib.suppress(OSError, EOFError, TimeoutError):
+            while True:
+                length = struct.unpack("!H", await self._read(connection, 2))[0]
+                response = self._service.handle(await self._read(connection, length), udp=False)
+                if response is None:
+                    return
+                framed = struct.pack("!H", len(response)) + response
+                sending = self._loop.sock_sendall(connection, framed)
+                await asyncio.wait_for(sending, TCP_IDLE_SECONDS)
 
     async def _read(self, connection: socket.socket, count: int) -> bytes:
         octets = b""

@@ -20,6 +20,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
+import dns.rdtypes.ANY.TLSA
 import dns.rdtypes.ANY.TXT
 
 from maildns.dnsdata import (
@@ -40,6 +41,11 @@ from maildns.dnsdata import (
     absolute,
 )
 from maildns.errors import UsageError
+
+# dnspython refuses a TLSA record whose digest has the wrong length, and the whole message
+# with it: a record wrongly published would look like a server that cannot be reached. It
+# is kept, so that `dane` can complain and a publisher mend it. This holds for the process.
+dns.rdtypes.ANY.TLSA.TLSA._cert_length_by_mtype = {}  # noqa: SLF001 - there is no public way
 
 MAX_TTL_SECONDS = 2**31 - 1  # RFC 2181 section 8
 

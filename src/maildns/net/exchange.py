@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,14 @@ class Exchanger:
     def __init__(self, ca_file: str = "") -> None:
         self._verify: str | bool = ca_file or True
         self._https: httpx.Client | None = None
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close kept connections; it may be used again afterwards."""
-        if self._https is not None:
-            self._https.close()
-            self._https = None
+        with self._lock:
+            if self._https is not None:
+                self._https.close()
+                self._https = None
 
     def exchange(self, send: Send, timeout_seconds: float) -> Reply:
         """Carry *send* out while the caller waits, for at most *timeout_seconds*."""
@@ -117,11 +120,12 @@ class Exchanger:
         return reply
 
     def _session(self) -> httpx.Client:
-        if self._https is None:
-            import httpx
+        with self._lock:
+            if self._https is None:
+                import httpx
 
-            self._https = httpx.Client(http2=True, verify=self._ssl_context())
-        return self._https
+                self._https = httpx.Client(http2=True, verify=self._ssl_context())
+            return self._https
 
     def _ssl_context(self) -> ssl.SSLContext:
         cafile = self._verify if isinstance(self._verify, str) else None

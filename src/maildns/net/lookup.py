@@ -106,17 +106,16 @@ def lookup(question: Question, rules: Rules) -> Lookup:
         return Answer(question, Outcome.UNREACHABLE, detail="no name server is configured")
     faults: dict[str, None] = {}
     diagnosed: set[Server] = set()
-    for _ in range(rules.tries):
-        for server in rules.servers:
-            asking = _Asking(question, rdtype, server, rules)
-            answer = yield from asking.resolve(qname, 0)
-            if answer.outcome is not Outcome.UNREACHABLE:
-                return answer
-            faults[answer.detail] = None
-            if asking.servfail and server not in diagnosed:
-                diagnosed.add(server)
-                if (yield from asking.is_bogus()):
-                    return replace(answer, outcome=Outcome.BOGUS, dnssec=DnssecStatus.BOGUS)
+    for server in rules.servers * rules.tries:
+        asking = _Asking(question, rdtype, server, rules)
+        answer = yield from asking.resolve(qname, 0)
+        if answer.outcome is not Outcome.UNREACHABLE:
+            return answer
+        faults[answer.detail] = None
+        if asking.servfail and server not in diagnosed:
+            diagnosed.add(server)
+            if (yield from asking.is_bogus()):
+                return replace(answer, outcome=Outcome.BOGUS, dnssec=DnssecStatus.BOGUS)
     return Answer(question, Outcome.UNREACHABLE, detail="; ".join(faults))
 
 

@@ -147,10 +147,10 @@ def find_apex(conversation: Conversation, owner: str) -> str | None:
     qname = name_to_dns(owner)
     while True:
         reply = conversation.ask(_query(qname, dns.rdatatype.SOA))
-        if reply.flags & dns.flags.AA:
-            for rrset in (*reply.answer, *reply.authority):
-                if rrset.rdtype == dns.rdatatype.SOA and qname.is_subdomain(rrset.name):
-                    return name_from_dns(rrset.name)
+        sections = (*reply.answer, *reply.authority) if reply.flags & dns.flags.AA else ()
+        for rrset in sections:
+            if rrset.rdtype == dns.rdatatype.SOA and qname.is_subdomain(rrset.name):
+                return name_from_dns(rrset.name)
         if qname == dns.name.root:
             return None
         qname = qname.parent()
