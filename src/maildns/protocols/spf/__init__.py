@@ -4,20 +4,18 @@ SPF: which hosts may send a domain's mail (RFC 7208, RFC 8616).
 `check_host` is the receivers' algorithm; `parse`, `build` and `merge` make
 records; `lint` and `lint_text` complain about them; `explain`, `permitted` and
 `meaning_of_change` say what they mean; `lookup_tree` tells what they cost.
+The last three, and `lint_text`, are imported when they are first used.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from maildns.protocols.spf.build import build, merge
 from maildns.protocols.spf.evaluate import check_host
 from maildns.protocols.spf.explain import explain
 from maildns.protocols.spf.lint import lint
-from maildns.protocols.spf.mistakes import lint_text, mend
-from maildns.protocols.spf.permits import (
-    PermitChange,
-    SpfPermits,
-    changes,
-    meaning_of_change,
-    permitted,
-)
 from maildns.protocols.spf.record import (
     A,
     All,
@@ -41,8 +39,18 @@ from maildns.protocols.spf.record import (
     parse,
     parse_term,
 )
-from maildns.protocols.spf.tree import LookupNode, LookupTree, lookup_tree
 from maildns.protocols.spf.verdict import SpfVerdict, Step
+
+if TYPE_CHECKING:
+    from maildns.protocols.spf.mistakes import lint_text, mend
+    from maildns.protocols.spf.permits import (
+        PermitChange,
+        SpfPermits,
+        changes,
+        meaning_of_change,
+        permitted,
+    )
+    from maildns.protocols.spf.tree import LookupNode, LookupTree, lookup_tree
 
 __all__ = [
     "A",
@@ -84,3 +92,24 @@ __all__ = [
     "parse_term",
     "permitted",
 ]
+
+_HOMES = {
+    "LookupNode": "tree",
+    "LookupTree": "tree",
+    "PermitChange": "permits",
+    "SpfPermits": "permits",
+    "changes": "permits",
+    "lint_text": "mistakes",
+    "lookup_tree": "tree",
+    "meaning_of_change": "permits",
+    "mend": "mistakes",
+    "permitted": "permits",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = made
+    return made

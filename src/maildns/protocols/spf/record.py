@@ -71,15 +71,23 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Include:
-    """Matches where the other domain's policy says pass (RFC 7208 section 5.2)."""
+class _Named:
+    """What the terms share that have just a name; equal only within one kind."""
 
-    name: ClassVar[str] = "include"
+    name: ClassVar[str] = ""
+    mark: ClassVar[str] = ":"
     asks: ClassVar[bool] = True
     domain: DomainSpec
 
     def __str__(self) -> str:
-        return f"include:{self.domain}"
+        return f"{self.name}{self.mark}{self.domain}"
+
+
+class Include(_Named):
+    """Matches where the other domain's policy says pass (RFC 7208 section 5.2)."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "include"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +111,17 @@ class _Addresses:
         return f"{self.name}{domain}{prefix4}{prefix6}"
 
 
-@dataclass(frozen=True, slots=True)
 class A(_Addresses):
     """Matches the addresses of a name (RFC 7208 section 5.3)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "a"
 
 
-@dataclass(frozen=True, slots=True)
 class Mx(_Addresses):
     """Matches the addresses of a name's mail exchangers (RFC 7208 section 5.4)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "mx"
 
 
@@ -173,16 +181,11 @@ class Ip6:
         return f"ip6:{self.address}" + (f"/{self.prefix}" if self.prefix != 128 else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(_Named):
     """Matches where a name, mostly made by macros, has an A record (RFC 7208 section 5.7)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "exists"
-    asks: ClassVar[bool] = True
-    domain: DomainSpec
-
-    def __str__(self) -> str:
-        return f"exists:{self.domain}"
 
 
 Mechanism: TypeAlias = All | Include | A | Mx | Ptr | Ip4 | Ip6 | Exists
@@ -200,26 +203,20 @@ class Directive:
         return f"{sign}{self.mechanism}"
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(_Named):
     """Where no mechanism matches, the other domain's policy holds (RFC 7208 section 6.1)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "redirect"
-    domain: DomainSpec
-
-    def __str__(self) -> str:
-        return f"redirect={self.domain}"
+    mark: ClassVar[str] = "="
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(_Named):
     """Where the text is that tells a refused sender why (RFC 7208 section 6.2)."""
 
+    __slots__ = ()
     name: ClassVar[str] = "exp"
-    domain: DomainSpec
-
-    def __str__(self) -> str:
-        return f"exp={self.domain}"
+    mark: ClassVar[str] = "="
 
 
 @dataclass(frozen=True, slots=True)
