@@ -8,16 +8,22 @@ model, which is imported when it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from maildns.finding import Finding, Rule, Severity
 from maildns.zonelint import Linted, Report
 
+if TYPE_CHECKING:
+    from maildns.publish.applying import Applied, Batch
+
 DOCUMENTS: dict[str, str] = {
+    "applied": "maildns.cli.documents:AppliedDocument",
     "explain": "maildns.cli.documents:ExplainDocument",
+    "export": "maildns.export.document:ExportDocument",
     "lint": "maildns.cli.documents:LintDocument",
     "plan": "maildns.plan.document:PlanDocument",
     "proof": "maildns.plan.document:ProofDocument",
@@ -196,3 +202,44 @@ class RulesDocument(Document):
     kind: Literal["rules"] = "rules"
     version: Literal[1] = 1
     rules: list[RuleEntry] = Field(description="All rules, sorted by id.")
+
+
+class BatchDocument(Document):
+    """The changes of one zone, carried out together."""
+
+    view: str = Field(description="The view that the zone is of; the world's is public.")
+    zone: str | None = Field(description="The zone; null: no publisher holds it.")
+    publisher: str = Field(description="Where they went, for people; `by hand` for nowhere.")
+    records: list[str] = Field(description="What was changed: name and type, by a blank.")
+    differs: list[str] = Field(
+        [],
+        description="What the place shows otherwise than wanted, read back; empty: all is there.",
+    )
+
+    @classmethod
+    def of(cls, batch: Batch, differs: Iterable[str] = ()) -> BatchDocument:
+        """The document of *batch* and what was read back."""
+        return cls(
+            view=batch.view,
+            zone=batch.zone,
+            publisher=batch.label,
+            records=[f"{change.name} {change.rrtype}" for change in batch.changes],
+            differs=list(differs),
+        )
+
+
+class AppliedDocument(Document):
+    """What `maildns apply --json` prints."""
+
+    kind: Literal["applied"] = "applied"
+    version: Literal[1] = 1
+    done: list[BatchDocument] = Field(description="What was written, in this order.")
+    by_hand: list[BatchDocument] = Field(description="What nobody could write: publish it by hand.")
+
+    @classmethod
+    def of(cls, done: Iterable[Applied], by_hand: Iterable[Batch]) -> AppliedDocument:
+        """The document of what was carried out, and what was not."""
+        return cls(
+            done=[BatchDocument.of(applied.batch, applied.differs) for applied in done],
+            by_hand=[BatchDocument.of(batch) for batch in by_hand],
+        )
