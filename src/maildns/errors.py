@@ -92,7 +92,14 @@ class _PlacedError(MaildnsError):
 
 
 class ConfigError(_PlacedError):
-    """`maildns.toml` is wrong; `hint` says how to mend it."""
+    """
+    `maildns.toml` is wrong; `hint` says how to mend it.
+
+    `keys` is the way to the fault, such as ("domain", "example.com"), where the line is
+    not known yet.
+    """
+
+    keys: tuple[str, ...] = ()
 
 
 class InputError(_PlacedError):

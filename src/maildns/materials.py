@@ -30,7 +30,7 @@ def read_materials(intent: Intent, source: ConfigSource, *, now: datetime) -> Ma
     Raises `ConfigError` naming the line for a file that is missing or cannot be used, and
     for a certificate that does not belong to its key.
     """
-    reader = _Reader(source, now)
+    reader = _Reader(intent, source, now)
     keys = {}
     for domain in intent.domain:
         own = settings(intent, domain)
@@ -84,7 +84,8 @@ def _octets(path: Path, source: ConfigSource, place: Place, hint: str = "") -> b
 class _Reader:
     """Reads each file once, however many domains share it."""
 
-    def __init__(self, source: ConfigSource, now: datetime) -> None:
+    def __init__(self, intent: Intent, source: ConfigSource, now: datetime) -> None:
+        self.intent = intent
         self.source = source
         self.now = now
         self.findings: list[Finding] = []
@@ -99,9 +100,8 @@ class _Reader:
         return known
 
     def _read_dkim(self, domain: str, key: DkimKey, path: Path) -> dkim.KeyRecord:
-        place = ("domain", domain, "dkim")
-        if domain not in self.source.text or "dkim" not in self.source.text.split(domain, 1)[1]:
-            place = ("defaults", "dkim", "")
+        own = "dkim" in self.intent.domain[domain].model_fields_set
+        place: Place = ("domain", domain, "dkim") if own else ("defaults", "dkim")
         hint = f"make it: maildns dkim new --domain {domain} --selector {key.selector}"
         content = _octets(path, self.source, place, hint)
         passphrase = key.passphrase and read_secret(key.passphrase, self.source, place)

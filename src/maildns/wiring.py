@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from maildns.errors import ConfigError, InputError, MaildnsError
+from maildns.dnsdata import name as host_name
+from maildns.errors import InputError, MaildnsError, UsageError
 from maildns.intent.load import ConfigSource, load
 from maildns.intent.model import Intent, Rfc2136Publisher, ZoneFilePublisher
-from maildns.materials import read_materials, read_secret
+from maildns.materials import read_materials
 from maildns.net.drivers import BlockingWorld
 from maildns.plan.desired import PUBLIC
 from maildns.plan.making import Place
@@ -182,19 +183,38 @@ def _zone_files(project: Project, wish: ZoneFilePublisher) -> Publisher:
 
 
 def _rfc2136(project: Project, name: str, wish: Rfc2136Publisher) -> Publisher:
-    from maildns.publish.rfc2136 import Rfc2136Publisher as Server
-    from maildns.publish.tsig import TsigKey, read_key_file
+    from maildns.publish.rfc2136 import Rfc2136Publisher as NameServer
+    from maildns.publish.tsig import TsigKey, key_from_environment, read_key_file
 
-    place = ("publisher", name)
+    key = TsigKey("", b"")
     try:
-        key = None
         if wish.key_file is not None:
-            key = read_key_file(project.source.file(wish.key_file))
-        elif wish.key_name is not None and wish.secret is not None:
-            secret = read_secret(wish.secret, project.source, place)
-            key = TsigKey.of(wish.key_name, secret, wish.algorithm)
-        return Server(wish.server, key=key, zones=wish.zones, timeout_seconds=wish.timeout)
-    except ConfigError:
-        raise
+            key = read_key_file(project.source.file(wish.key_file), wish.key_name or "")
+        elif wish.key_env is not None:
+            key = key_from_environment(wish.key_env, wish.key_name or "")
+        address, port = _host_and_port(wish.server)
+        return NameServer(
+            address,
+            port,
+            zones=wish.zones,
+            key_name=key.name,
+            key_secret=key.secret,
+            algorithm=key.algorithm,
+            timeout_seconds=wish.timeout,
+        )
     except MaildnsError as error:
-        raise project.source.error(place, str(error), error.hint) from None
+        raise project.source.error(("publisher", name), str(error), error.hint) from None
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """Where a primary server is: an address or a host name, and its port."""
+    from maildns.net.servers import parse_server
+
+    try:
+        server = parse_server(text)
+    except UsageError:
+        host, _, port = text.partition(":")
+        if not port or not port.isdecimal():
+            host, port = text, "53"
+        return host_name(host), int(port)
+    return server.host, server.port

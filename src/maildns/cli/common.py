@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from maildns.errors import (
+    ConfigError,
     MaildnsError,
     PublishError,
     StalePlan,
@@ -105,7 +106,8 @@ def errors() -> Console:
 
 def emit(document: BaseModel) -> None:
     """Print a document as JSON."""
-    sys.stdout.write(document.model_dump_json(indent=2, by_alias=True) + "\n")
+    sys.stdout.write(document.model_dump_json(indent=2, by_alias=True))
+    sys.stdout.write("\n")  # not joined to it: a large plan would be copied once more
 
 
 def write(text: str, out: Path | None = None) -> None:
@@ -179,6 +181,8 @@ def planned(
             now=project.now,
             progress=progress,
         )
+    except ConfigError as error:
+        raise project.source.located(error) from None
     finally:
         stop()
     return project, plan

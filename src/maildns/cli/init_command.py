@@ -145,14 +145,14 @@ def _look_around(zones: Sequence[Path], world: Path | None, servers: Sequence[st
     apexes = []
     for path in zones:
         text = read_text(path)
-        apex = _apex(text, path)
+        apex = apex_of(text, path)
         apexes.append(apex)
         for rrset in World.from_zone(text, origin=apex, path=path).rrsets():
             together.put(rrset)
     return Sight(together, apexes)
 
 
-def _apex(text: str, path: Path) -> str:
+def apex_of(text: str, path: Path) -> str:
     """The zone that a file is for: where its SOA stands, as its $ORIGIN says, or as it is called."""
     from maildns.dnsdata import name
     from maildns.errors import InputError, RecordSyntaxError

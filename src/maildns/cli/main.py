@@ -7,6 +7,7 @@ imported before it is known to be needed.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +65,8 @@ def _add(app: Any, name: str) -> None:
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name, help=COMMANDS[name])
     else:
-        app.command(name, help=module.command.__doc__)(module.command)
+        settings = getattr(module, "SETTINGS", None)  # of click's context
+        app.command(name, help=module.command.__doc__, context_settings=settings)(module.command)
 
 
 def _print_version() -> None:
@@ -85,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     from maildns.cli.common import run_guarded
 
+    # A command lives briefly and its values hold no cycles: look for garbage seldom.
+    gc.set_threshold(100_000, 50, 100)
     wanted = [given[0]] if given and given[0] in COMMANDS else None
     run_guarded(lambda: build(wanted)(args=given, prog_name="maildns"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,6 @@ from maildns.cli.common import (
     JsonOption,
     ServerOption,
     WorldOption,
-    emit,
     output,
     planned,
 )
@@ -33,14 +33,14 @@ def command(
 ) -> None:
     """Show what has to change in the DNS, and prove it."""
     from maildns.cli.show_plan import exit_code, show_plan
-    from maildns.plan.document import document_of
+    from maildns.plan.document import plan_json
     from maildns.safefile import replace_file
 
     _, plan = planned(config, world, server)
     if out is not None:
-        replace_file(out, document_of(plan).model_dump_json(indent=1) + "\n")
+        replace_file(out, "".join(plan_json(plan)))
     if json:
-        emit(document_of(plan))
+        sys.stdout.writelines(plan_json(plan))
     else:
         show_plan(plan, output(), saved=out)
     code = exit_code(plan)

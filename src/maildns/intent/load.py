@@ -40,6 +40,12 @@ class ConfigSource:
         """The error that *problem* is with what stands at *place*, such as ("domain", "example.com")."""
         return ConfigError(problem, path=self.path, line=line_of(self.text, place), hint=hint)
 
+    def located(self, error: ConfigError) -> ConfigError:
+        """The same error with its line, where only its keys were known."""
+        if error.path is not None:
+            return error
+        return self.error(error.keys, error.problem, error.hint)
+
     def file(self, path: Path | str) -> Path:
         """A path as the file means it."""
         return self.path.parent / Path(path).expanduser()
@@ -113,12 +119,21 @@ def settings(intent: Intent, domain: str) -> Domain:
 
 def _explained(error: ValidationError, source: ConfigSource) -> ConfigError:
     faults = error.errors(include_url=False, include_context=False)
-    first = faults[0]
-    place = [part for part in first["loc"] if part != "[key]"]
+    # A key that is not known explains the one that is missing.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    place = _keys_of(first["loc"])
     problem, hint = _in_words(first["type"], first["msg"], place)
     dotted = _dotted(place)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return source.error(place, f"{dotted}: {problem}{more}", hint)
+
+
+def _keys_of(loc: Place) -> list[str | int]:
+    """The keys as the owner wrote them, without the marks that pydantic adds for unions."""
+    keys = [part for part in loc if isinstance(part, int) or "[" not in part]
+    if keys[:1] == ["publisher"] and len(keys) > 2:
+        del keys[2]  # the publisher's type
+    return keys
 
 
 def _in_words(kind: str, message: str, place: list[str | int]) -> tuple[str, str]:

@@ -199,9 +199,15 @@ class Clients(_Table):
     imap: bool = Field(default=True, description="IMAP over TLS, port 993.")
     pop3: bool = Field(default=False, description="POP3 over TLS, port 995.")
     submission: bool = Field(default=True, description="Submission over TLS, port 465.")
-    starttls: bool = Field(default=False, description="Submission with STARTTLS, port 587, too.")
-    autoconfig: bool = Field(default=False, description="autoconfig. as an alias of the host.")
-    autodiscover: bool = Field(default=False, description="autodiscover for Outlook.")
+    starttls: tuple[Literal["imap", "pop3", "smtp"], ...] = Field(
+        ("smtp",),
+        description="Those offered with STARTTLS on their old ports as well.",
+    )
+    web: HostName | None = Field(
+        None,
+        description="The host that serves the settings files of Thunderbird and Outlook; adds "
+        "autoconfig, autodiscover and their SRV record.",
+    )
 
 
 class Bimi(_Table):
@@ -233,8 +239,8 @@ class DomainDefaults(_Table):
     receives: bool = Field(default=True, description="false: it takes no mail (null MX, RFC 7505).")
     senders: Texts = Field(
         (),
-        description="Other services that send its mail: a preset's name (`maildns init --senders` "
-        "lists them), or any SPF mechanism such as include:spf.example.net.",
+        description="Other services that send its mail: a preset's name (`maildns init "
+        "--list-senders` lists them), or any SPF mechanism such as include:spf.example.net.",
     )
     spf: Spf = Field(Spf(), description="What SPF says besides.")
     dkim: tuple[DkimKey, ...] = Field((), description="Its DKIM keys.")
@@ -307,10 +313,18 @@ class Rfc2136Publisher(_Table):
     type: Literal["rfc2136"]
     server: str = Field(description="The primary server: address, or address:port.")
     zones: Names = Field((), description="Its zones; found by asking it when left out.")
-    key_file: Path | None = Field(None, description="A key file as tsig-keygen prints it.")
-    key_name: HostName | None = Field(None, description="The TSIG key's name, without a key file.")
-    secret: Secret | None = Field(None, description="Where the TSIG secret (base64) is.")
-    algorithm: str = Field("hmac-sha256", description="The TSIG algorithm, without a key file.")
+    key_file: Path | None = Field(
+        None,
+        description="The TSIG key: a file as tsig-keygen prints it, or the base64 secret alone.",
+    )
+    key_env: str | None = Field(
+        None,
+        description="The environment variable that holds it: the secret, or algorithm:name:secret.",
+    )
+    key_name: HostName | None = Field(
+        None,
+        description="The TSIG key's name, where the file or variable does not say it.",
+    )
     timeout: Annotated[float, Field(gt=0, le=120)] = Field(
         5.0,
         description="How long to wait for the server, in seconds.",

@@ -270,8 +270,12 @@ class Overlay:
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer for each question, in order; questions for the live world go together."""
-        ahead = dict(zip(questions, self.live.answer(questions), strict=True)) if questions else {}
-        return [follow(lambda asked: self._look(asked, ahead), question) for question in questions]
+        ahead = dict(zip(questions, self.live.answer(questions), strict=True))
+
+        def look(question: Question) -> Answer:
+            return self._look(question, ahead)
+
+        return [follow(look, question) for question in questions]
 
     def _look(self, question: Question, ahead: Mapping[Question, Answer]) -> Answer:
         live = ahead.get(question) or self.live.answer([question])[0]
@@ -281,7 +285,8 @@ class Overlay:
                 return planned
             status = live.dnssec if not live.failed else DnssecStatus.UNKNOWN
             outcome = Outcome.NO_DATA if planned.void else planned.outcome
-            return replace(planned, outcome=outcome, dnssec=status, detail="planned")
+            records, ttl = planned.records, planned.ttl_seconds
+            return Answer(question, outcome, records, ttl, status, detail="planned")
         for position, alias in enumerate(live.aliases):
             if self.planned.says_about(alias, question.rrtype):
                 rest = self._look(Question(alias, question.rrtype), {})
@@ -291,6 +296,22 @@ class Overlay:
         if live.outcome is Outcome.NO_NAME and self.planned.has_name(live.owner):
             return replace(live, outcome=Outcome.NO_DATA)
         return live
+
+
+class Remembering:
+    """A world that asks another one each question once: for a short while, such as one proof."""
+
+    def __init__(self, world: BlockingWorld) -> None:
+        self.world = world
+        self._known: dict[Question, Answer] = {}
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question, in order; those not known yet are asked together."""
+        known = self._known
+        new = [one for one in dict.fromkeys(questions) if one not in known]
+        if new:
+            known.update(zip(new, self.world.answer(new), strict=True))
+        return [known[one] for one in questions]
 
 
 def _rdata(rrtype: str, data: TxtText | MxPair) -> Rdata:

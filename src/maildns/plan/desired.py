@@ -8,8 +8,10 @@ planned is what the linters praise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from maildns.dnsdata import (
@@ -22,8 +24,10 @@ from maildns.dnsdata import (
     Txt,
     is_within,
     name,
+    parent,
     reverse_name,
 )
+from maildns.errors import ConfigError, RecordSyntaxError, UsageError
 from maildns.intent.load import settings
 from maildns.intent.model import Dmarc, Domain, Intent, Server
 from maildns.intent.senders import sender_named
@@ -36,6 +40,7 @@ SPF_CLAIM = Claim(prefix="v=spf1")
 DMARC_CLAIM = Claim(prefix="v=DMARC1")
 CAA_CLAIM = Claim(tags=frozenset({"issue"}))
 _ALL = {"fail": "-all", "softfail": "~all", "neutral": "?all"}
+_ALIGNMENT = {"relaxed": dmarc.Alignment.RELAXED, "strict": dmarc.Alignment.STRICT}
 PARKED_DMARC = Dmarc(policy="reject", subdomain_policy="reject", nonexistent_policy="reject")
 
 
@@ -73,15 +78,28 @@ def desired(scene: Scene) -> list[Wanted]:
     """
     All wishes of the view, grouped by domain and server, in a stable order.
 
-    Raises `RecordSyntaxError` where a text of the intent breaks its record's grammar.
+    Raises `ConfigError` where a text of the intent makes no record.
     """
     wishes: list[Wanted] = []
     for domain in scene.intent.domain:
-        wishes.extend(of_domain(scene, domain))
+        with _placed("domain", domain):
+            wishes.extend(of_domain(scene, domain))
     for host, server in scene.intent.server.items():
-        if server.managed:
-            wishes.extend(of_server(scene, host, server))
+        with _placed("server", host):
+            if server.managed:
+                wishes.extend(of_server(scene, host, server))
     return _settled(wishes)
+
+
+@contextmanager
+def _placed(*keys: str) -> Iterator[None]:
+    """Say of a record that cannot be made whose it is."""
+    try:
+        yield
+    except (RecordSyntaxError, UsageError) as error:
+        wrong = ConfigError(f'{keys[0]} "{keys[1]}": {error}', hint=error.hint)
+        wrong.keys = keys
+        raise wrong from None
 
 
 def _settled(wishes: Sequence[Wanted]) -> list[Wanted]:
@@ -189,20 +207,23 @@ def dmarc_record(own: Domain) -> dmarc.DmarcRecord | None:
     if own.parked:
         reports = wish.reports_to if wish is not None else ()
         wish = PARKED_DMARC.model_copy(update={"reports_to": reports})
-    if wish is None:
-        return None
+    return _dmarc_record(wish) if wish is not None else None
+
+
+@lru_cache(maxsize=1024)  # a provider's domains share one policy
+def _dmarc_record(wish: Dmarc) -> dmarc.DmarcRecord:
     return dmarc.build(
         policy=wish.policy,
         subdomain_policy=wish.subdomain_policy,
         nonexistent_policy=wish.nonexistent_policy,
         testing=wish.testing,
         percent=wish.percent,
-        dkim_alignment=wish.dkim_alignment,
-        spf_alignment=wish.spf_alignment,
+        dkim_alignment=_ALIGNMENT[wish.dkim_alignment],
+        spf_alignment=_ALIGNMENT[wish.spf_alignment],
         reports_to=wish.reports_to,
         failure_reports_to=wish.failure_reports_to,
         failure_options=wish.failure_options,
-        psd=wish.psd,
+        psd=wish.psd or "u",
     )
 
 
@@ -222,7 +243,7 @@ def dmarc_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
         claim=DMARC_CLAIM,
     )
     for host in sorted(report_hosts(record)):
-        home = next((zone for zone in scene.intent.domain if is_within(host, zone)), None)
+        home = closest(host, scene.intent.domain)
         if home is None or is_within(host, domain) or is_within(domain, home):
             continue
         owner = dmarc.grant_name(domain, host)
@@ -230,6 +251,20 @@ def dmarc_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
         yield _text(
             home, Kind.GRANT, owner, "v=DMARC1;", ttl=own.ttl, reason=reason, claim=DMARC_CLAIM
         )
+
+
+def closest(owner: str, zones: Container[str]) -> str | None:
+    """
+    The closest of *zones* that *owner* is in.
+
+    >>> closest("a.mail.example.com", {"example.com": 1, "com": 1})
+    'example.com'
+    """
+    while owner not in zones:
+        if owner == ".":
+            return None
+        owner = parent(owner)
+    return owner
 
 
 def report_hosts(record: dmarc.DmarcRecord) -> set[str]:
@@ -248,7 +283,7 @@ def _transport_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted
         if own.mta_sts.web:
             yield _web_wish(domain, f"mta-sts.{domain}", own.mta_sts.web, own.ttl)
     if own.tls_rpt:
-        record = str(tlsrpt.build(reports_to=own.tls_rpt))
+        record = str(tlsrpt.build(own.tls_rpt))
         yield _text(
             domain,
             Kind.TLS_RPT,
@@ -286,9 +321,16 @@ def _client_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted]:
     host = own.clients.host or next(iter(scene.servers_of(own)), None)
     if host is None:
         return
-    chosen = own.clients.model_dump(exclude={"host"})
     groups: dict[tuple[str, str], list[Rdata]] = {}
-    for owner, record in clients.service_records(domain, host=host, **chosen):
+    for owner, record in clients.service_records(
+        domain,
+        host=host,
+        imap=own.clients.imap,
+        submission=own.clients.submission,
+        pop3=own.clients.pop3,
+        starttls=own.clients.starttls,
+        web_host=own.clients.web or "",
+    ):
         groups.setdefault((owner, record.rrtype), []).append(record)
     for (owner, rrtype), records in groups.items():
         reason = "where mail programs find the service"

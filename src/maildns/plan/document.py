@@ -7,6 +7,8 @@ model writes, reads and documents the format.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -135,19 +137,29 @@ class ProofDocument(_Document):
     findings: list[FindingDocument] = []
 
 
-def document_of(plan: Plan) -> PlanDocument:
-    """The plan as its document."""
-    return PlanDocument(
-        changes=[_change_document(change) for change in plan.changes],
-        unchanged=plan.unchanged,
-        unknown=[
-            UnknownDocument(view=u.view, group=u.group, name=u.name, type=u.rrtype, why=u.why)
-            for u in plan.unknown
-        ],
-        findings=[FindingDocument.of(finding) for finding in plan.findings],
-        proof=[CheckDocument.of(check) for check in plan.checks],
-        dangers=list(plan.dangers),
+def plan_json(plan: Plan) -> Iterator[str]:
+    """
+    The plan as its document, in pieces: one line for each change, finding and check.
+
+    A plan of many domains is never held as a document as a whole.
+    """
+    yield '{"kind":"plan","version":1,\n"changes":['
+    yield from _lines(_change_document(change) for change in plan.changes)
+    yield f'],\n"unchanged":{plan.unchanged},\n"unknown":['
+    yield from _lines(
+        UnknownDocument(view=u.view, group=u.group, name=u.name, type=u.rrtype, why=u.why)
+        for u in plan.unknown
     )
+    yield '],\n"findings":['
+    yield from _lines(FindingDocument.of(finding) for finding in plan.findings)
+    yield '],\n"proof":['
+    yield from _lines(CheckDocument.of(check) for check in plan.checks)
+    yield f'],\n"dangers":{json.dumps(plan.dangers, ensure_ascii=False)}}}\n'
+
+
+def _lines(documents: Iterable[BaseModel]) -> Iterator[str]:
+    for number, document in enumerate(documents):
+        yield ("," if number else "") + "\n" + document.model_dump_json()
 
 
 def _change_document(change: Change) -> ChangeDocument:
@@ -176,7 +188,7 @@ def _records_document(rrset: RRset | None) -> RecordsDocument | None:
 
 def plan_of(text: str, path: str = "the plan") -> Plan:
     """
-    Read back what `document_of` wrote; findings are not kept, for nothing rests on them.
+    Read back what `plan_json` wrote; findings are not kept, for nothing rests on them.
 
     Raises `InputError` when the text is not a plan or has been damaged.
     """

@@ -16,7 +16,7 @@ from maildns.dnsdata import RRset
 from maildns.finding import Finding
 from maildns.intent.model import Intent
 from maildns.net.drivers import BlockingWorld, run
-from maildns.net.world import Overlay, World
+from maildns.net.world import Overlay, Remembering, World
 from maildns.plan.contents import Key, ZoneContents
 from maildns.plan.desired import PUBLIC, Scene, desired
 from maildns.plan.gather import observe
@@ -238,10 +238,10 @@ def prove(
         made: list[Check] = []
         for number, domain in enumerate(intent.domain):
             progress("proving", number, total)
-            made.extend(run(prove_domain(staged.scene, domain), overlay))
+            made.extend(run(prove_domain(staged.scene, domain), Remembering(overlay)))
         for number, host in enumerate(intent.server):
             progress("proving", len(intent.domain) + number, total)
-            made.extend(run(prove_server(staged.scene, host, now), overlay))
+            made.extend(run(prove_server(staged.scene, host, now), Remembering(overlay)))
         progress("proving", total, total)
         view = staged.scene.view
         checks.extend(

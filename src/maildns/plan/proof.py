@@ -7,13 +7,13 @@ made is `UNKNOWN`, never passed and never failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-from maildns.ask import Answer, DnssecStatus, Inquiry, Question
+from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
 from maildns.dnsdata import Txt, name
 from maildns.errors import RecordSyntaxError
 from maildns.intent.load import settings
@@ -67,37 +67,35 @@ def prove_domain(scene: Scene, domain: str) -> Inquiry[list[Check]]:
 
 
 def _prove_mx(scene: Scene, domain: str, own: Domain) -> Inquiry[list[Check]]:
-    hosts = yield from mx.mail_hosts(domain)
-    takes_mail = own.receives and not own.parked
-    if hosts.failed:
-        return [Check(domain, "its MX hosts resolve", Result.UNKNOWN, hosts.reason)]
-    if not takes_mail:
-        result = Result.OK if hosts.null_mx else Result.BAD
-        return [
-            Check(domain, "it takes no mail", result, "null MX" if hosts.null_mx else hosts.reason)
-        ]
-    checks = [_mx_host_check(domain, host) for host in hosts.hosts]
-    if not hosts.hosts:
-        checks = [Check(domain, "its MX hosts resolve", Result.BAD, hosts.reason)]
+    found = yield from mx.mail_hosts(domain)
+    if found.result is mx.MxResult.TEMPERROR:
+        return [Check(domain, "its MX hosts resolve", Result.UNKNOWN, found.reason)]
+    if own.parked or not own.receives:
+        null = found.result is mx.MxResult.NULL
+        shown = ", ".join(found.names) or found.reason
+        return [Check(domain, "it takes no mail", Result.OK if null else Result.BAD, shown)]
+    if found.result is not mx.MxResult.FOUND:
+        return [Check(domain, "its MX hosts resolve", Result.BAD, found.reason)]
+    checks = [_mx_host_check(domain, host) for host in found.hosts]
     policy = sts_policy(scene, own)
     if policy is not None:
-        checks.extend((yield from _prove_sts(domain, policy, [host.name for host in hosts.hosts])))
+        checks.extend((yield from _prove_sts(domain, policy, found.names)))
     return checks
 
 
 def _mx_host_check(domain: str, host: mx.MailHost) -> Check:
     claim = f"MX {host.name} resolves"
-    if host.failed:
-        return Check(domain, claim, Result.UNKNOWN, host.reason)
-    if host.alias:
-        evidence = f"it is an alias of {host.alias}, which RFC 2181 section 10.3 forbids"
+    if host.alias_of:
+        evidence = f"it is an alias of {host.alias_of}, which RFC 2181 section 10.3 forbids"
         return Check(domain, claim, Result.BAD, evidence)
-    if not host.addresses:
-        return Check(domain, claim, Result.BAD, "it has no address")
-    return Check(domain, claim, Result.OK, ", ".join(str(address) for address in host.addresses))
+    if host.addresses:
+        return Check(domain, claim, Result.OK, ", ".join(map(str, host.addresses)))
+    if host.outcome in {Outcome.UNREACHABLE, Outcome.BOGUS}:
+        return Check(domain, claim, Result.UNKNOWN, host.detail)
+    return Check(domain, claim, Result.BAD, "it has no address")
 
 
-def _prove_sts(domain: str, policy: mtasts.StsPolicy, hosts: list[str]) -> Inquiry[list[Check]]:
+def _prove_sts(domain: str, policy: mtasts.StsPolicy, hosts: Sequence[str]) -> Inquiry[list[Check]]:
     checks = []
     for host in hosts:
         allowed = mtasts.policy_allows(policy, host)
@@ -171,12 +169,15 @@ def _cost_check(domain: str, tree: spf.LookupTree) -> Check:
 def _prove_sender(domain: str, text: str) -> Inquiry[list[Check]]:
     """One address that the service sends from must pass."""
     sender = sender_named(text)
+    claim = f"mail from {sender.title} passes SPF"
     checks = []
+    if not sender.terms:
+        evidence = "it sends with an envelope domain of its own: DMARC rests on its DKIM"
+        return [Check(domain, f"mail from {sender.title} needs no SPF term", Result.OK, evidence)]
     for term in sender.terms:
         kind, _, target = term.partition(":")
-        if kind.lstrip("+").lower() != "include":
+        if kind.lstrip("+").lower() != "include" or "%" in target:
             continue
-        claim = f"mail from {sender.title} passes SPF"
         ip, why = yield from _sample_address(name(target))
         if ip is None:
             checks.append(Check(domain, claim, Result.UNKNOWN, why))
@@ -250,7 +251,8 @@ def _prove_dkim(scene: Scene, domain: str, own: Domain) -> Inquiry[list[Check]]:
         result = Result.OK if verdict.result is dkim.KeyResult.MATCH else Result.BAD
         if verdict.result is dkim.KeyResult.TEMPERROR:
             result = Result.UNKNOWN
-        checks.append(Check(domain, claim, result, verdict.reason))
+        evidence = verdict.reason or f"{record.key_type} {dkim.bits(public)} at {verdict.name}"
+        checks.append(Check(domain, claim, result, evidence))
     return checks
 
 
@@ -333,14 +335,16 @@ def prove_server(scene: Scene, host: str, now: datetime) -> Inquiry[list[Check]]
 
 
 def _prove_ptr(host: str, helo: str, address: str) -> Inquiry[Check]:
-    verdict = yield from addresses.helo_agrees(address, helo)
+    found = yield from addresses.helo_agrees(address, helo)
     claim = f"{address}, its PTR and HELO {helo} agree"
-    if verdict.result == "temperror":
-        return Check(host, claim, Result.UNKNOWN, verdict.reason)
+    unsure = addresses.IprevResult.TEMPERROR
+    if found.iprev.result is unsure or found.result is addresses.HeloResult.TEMPERROR:
+        return Check(host, claim, Result.UNKNOWN, found.iprev.reason or found.reason)
+    if found.result is addresses.HeloResult.PASS and found.is_ptr_name:
+        return Check(host, claim, Result.OK, f"PTR {', '.join(found.iprev.names)}")
     # The PTR is the address owner's to publish: a warning, since no plan of ours can mend it.
-    return Check(
-        host, claim, Result.OK if verdict.result == "pass" else Result.WARN, verdict.reason
-    )
+    reason = found.iprev.reason or found.reason or f"the PTR is {', '.join(found.iprev.names)}"
+    return Check(host, claim, Result.WARN, reason)
 
 
 def _prove_tlsa(scene: Scene, host: str, now: datetime) -> Inquiry[list[Check]]:
