@@ -133,7 +133,8 @@ def _command(path: str, command: Any) -> Iterator[str]:
 
 def _argument_name(param: Any) -> str:
     name = param.metavar or param.name.upper()
-    return name if param.required or name.startswith("[") else f"[{name}]"
+    name = name if param.required or name.startswith("[") else f"[{name}]"
+    return f"{name}..." if param.nargs == -1 else name
 
 
 def _option_name(param: Any) -> str:

@@ -132,3 +132,15 @@ def test_a_folder_is_refused(tmp_path):
     result = run_cli("lint", tmp_path)
     assert result.code == 2
     assert "give the zone files in it one by one" in result.err
+
+
+def test_words_without_quotes_are_one_record():
+    assert run_cli("lint", "v=spf1", "mx", "-all").out == "1 mail record, no findings\n"
+    assert run_cli("lint", "v=DMARC1;", "p=none;", "p=reject").out == run_cli("lint", BAD).out
+    assert run_cli("lint", SOUND, "10 mx.example.com.").out.startswith("2 mail records")
+
+
+def test_texts_of_one_name_are_seen_together():
+    texts = '"v=spf1 mx -all"\n"v=spf1 a -all"\n"google-site-verification=x"\n'
+    assert "zone-several-spf" in run_cli("lint", "--name", "example.com", input=texts).out
+    assert "zone-several-spf" not in run_cli("lint", input=texts).out

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from maildns.recognise import Recognised
 
 
+# A record may be written without quotes, its words beginning with a minus sign.
+SETTINGS = {"ignore_unknown_options": True}
+
+
 def command(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT...", help="The record; - reads standard input."),
+        typer.Argument(metavar="TEXT", help="The record; - reads standard input."),
     ],
     *,
     type: Annotated[
@@ -85,12 +89,18 @@ def _show(seen: Recognised, findings: list[Finding]) -> None:
     console = output()
     title = seen.kind.title if seen.kind else ""
     console.print(Text(f"{title} at {seen.name}" if seen.name else title, style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(overflow="fold", max_width=max(24, console.width * 2 // 5))
-    table.add_column(overflow="fold")
-    for term, meaning in meanings_of(seen):
-        table.add_row(Text(printable(term), style="cyan"), Text(printable(meaning)))
-    console.print(table)
+    terms = [(printable(term), printable(meaning)) for term, meaning in meanings_of(seen)]
+    if console.is_terminal:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(overflow="fold", max_width=max(24, console.width * 2 // 5))
+        table.add_column(overflow="fold")
+        for term, meaning in terms:
+            table.add_row(Text(term, style="cyan"), Text(meaning))
+        console.print(table)
+    else:
+        width = min(40, max((len(term) for term, _ in terms), default=0))
+        for term, meaning in terms:
+            console.print(Text(f"{term:<{width}}  {meaning}"))
     if findings:
         console.print()
     for finding in sorted(findings, key=lambda one: -one.severity.rank):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maildns.cli.common import ExitCode, JsonOption, emit, output
+from maildns.cli.common import ExitCode, JsonOption, emit, errors, output
 from maildns.finding import Severity
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def command(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="A record's text, a zone file, or - for standard input; nothing reads that too.",
             show_default=False,
         ),
@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Complain about records, a zone file or standard input."""
     check_type(type)
-    reports = [_report(target, name, type) for target in targets or ["-"]]
+    reports = [_report(target, name, type) for target in _joined(targets or ["-"])]
     findings = [finding for _, report in reports for finding in report.findings]
     failed = any(finding.severity.rank >= fail_on.rank for finding in findings)
     if json:
@@ -55,6 +55,22 @@ def command(
         _show(reports)
     if failed:
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+# A record may be written without quotes, its words beginning with a minus sign.
+SETTINGS = {"ignore_unknown_options": True}
+
+
+def _joined(targets: list[str]) -> list[str]:
+    """The targets, or the one record whose words they are, for people forget the quotes."""
+    from maildns.recognise import recognise
+
+    if len(targets) < 2 or any(one == "-" or _is_file(Path(one)) for one in targets):
+        return targets
+    whole = " ".join(targets)
+    seen = [recognise(target) for target in targets[1:]]
+    words = any(one.kind is None or (one.error and " " not in one.text) for one in seen)
+    return [whole] if words and recognise(whole).kind is not None else targets
 
 
 def check_type(type: str) -> None:
@@ -71,6 +87,8 @@ def _report(target: str, name: str, type: str) -> tuple[str, Report]:
     from maildns.zonelint import lint_any
 
     if target == "-":
+        if sys.stdin.isatty():
+            errors().print("reading records from the keyboard; Ctrl-D ends")
         text = decoded(sys.stdin.buffer.read(MAX_OCTETS), "standard input")
         return "-", lint_any(text, name=name, rrtype=_kind(type), path="standard input")
     path = Path(target)

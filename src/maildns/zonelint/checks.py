@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from maildns.dnsdata import Mx, Srv, Txt, labels, parent
 from maildns.finding import Finding, Fix, Rule
 from maildns.recognise import KINDS, Recognised, recognise_rdata
-from maildns.zonefile import unquoted_words
 from maildns.zonelint import rules
 from maildns.zonelint.facts import ZoneFacts
 
@@ -72,8 +71,8 @@ def strings(zone: ZoneFacts, seen: Sequence[Recognised]) -> Iterator[Placed]:
             continue
         fix = _spaced(record.rdata, record.owner, seen[at])
         if fix is not None:
-            unquoted = unquoted_words(zone.text, record)
-            says = "words without quotes run together: " if unquoted else "strings run together: "
+            what = "words without quotes" if zone.has_bare_words(at) else "strings"
+            says = f"{what} run together: "
             yield at, rules.RUN_TOGETHER.finding(record.owner, says + _cut(seen[at].text), fix=fix)
         whole = _commented(zone, at, seen[at])
         if whole is not None:

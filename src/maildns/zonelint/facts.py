@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from maildns.dnsdata import Cname, Rdata, is_within, parent
-from maildns.zonefile import ZoneRecord
+from maildns.dnsdata import Cname, Rdata, parent
+from maildns.zonefile import ZoneRecord, unquoted_words
 
 Key = tuple[str, str]
 
@@ -48,6 +49,13 @@ class ZoneFacts:
                 found.add(at)
                 at = parent(at)
         return frozenset(found)
+
+    def has_bare_words(self, at: int) -> bool:
+        """Whether a TXT record of several strings has some without quotes."""
+        record = self.records[at]
+        own = "\n".join(self.lines[record.line - 1 : record.last_line])
+        moved = replace(record, line=1, last_line=1 + record.last_line - record.line)
+        return bool(unquoted_words(own, moved))
 
     def rdata(self, owner: str, rrtype: str) -> list[Rdata]:
         """The record data of one set."""
@@ -94,7 +102,3 @@ class ZoneFacts:
     def is_existing(self, owner: str) -> bool:
         """Whether a wildcard leaves *owner* alone, since it or something below it is here."""
         return owner in self.existing
-
-    def within(self, zone: str) -> list[str]:
-        """The owners at or below *zone*."""
-        return [owner for owner in self.types if is_within(owner, zone)]

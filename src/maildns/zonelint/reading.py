@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from maildns.dnsdata import Mx, labels
+from maildns.dnsdata import Mx, Txt, labels
 from maildns.finding import Finding, Severity
 from maildns.recognise import (
     KINDS,
@@ -21,7 +21,7 @@ from maildns.recognise import (
 )
 from maildns.zonefile import ZoneRecord, parse_records
 from maildns.zonelint import rules
-from maildns.zonelint.checks import CHECKS, begins
+from maildns.zonelint.checks import CHECKS, begins, several
 from maildns.zonelint.facts import ZoneFacts
 
 
@@ -161,8 +161,10 @@ def lint_any(
         return lint_zone(text, origin=name or ".", path=path)
     if rrtype or recognise(first, name=name).kind is not None or len(lines) == 1:
         reports = [_of_one(line, name, rrtype) for line in lines]
-        linted = tuple(one for report in reports for one in report.linted)
-        return Report(linted, sum(report.skipped for report in reports))
+        linted = [one for report in reports for one in report.linted]
+        if name:
+            linted = _with_several(linted, name)
+        return Report(tuple(linted), sum(report.skipped for report in reports))
     return lint_zone(text, origin=name or ".", path=path)
 
 
@@ -177,6 +179,20 @@ def _is_one(kind: object, lines: Sequence[str]) -> bool:
     if len(lines) < 2 or recognise(lines[0]).kind is not KINDS["dkim"]:
         return False
     return all(re.fullmatch(r'\s*"[A-Za-z0-9+/=;\s]*"\s*\)?\s*', line) for line in lines[1:])
+
+
+def _with_several(linted: Sequence[Linted], name: str) -> list[Linted]:
+    """Texts that all stand at *name*, as `dig +short` prints them: is one there too often?"""
+    found = list(linted)
+    texts = [at for at, one in enumerate(found) if one.rrtype == "TXT" and one.line is None]
+    records = [
+        ZoneRecord(name, 0, Txt.of(found[at].text), 1, 1, ttl_is_written=False) for at in texts
+    ]
+    zone = ZoneFacts("", records)
+    for place, finding in several(zone, [recognise_rdata(r.rdata, name) for r in records]):
+        one = found[texts[place]]
+        found[texts[place]] = replace(one, findings=(*one.findings, finding))
+    return found
 
 
 def _of_one(text: str, name: str, rrtype: str) -> Report:
