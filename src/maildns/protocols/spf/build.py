@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from maildns import dnsdata
 from maildns.errors import UsageError
@@ -39,6 +39,8 @@ Network: TypeAlias = (
     | ipaddress.IPv4Network
     | ipaddress.IPv6Network
 )
+
+AnyTerm = TypeVar("AnyTerm", bound=Term)
 
 DEFAULT_ALL = "-all"
 
@@ -139,11 +141,16 @@ def term_key(term: Term) -> tuple[str, ...]:
     return (mechanism.name, domain)
 
 
-def _without_doubles(terms: Iterable[Term]) -> tuple[Term, ...]:
-    kept: dict[tuple[str, ...], Term] = {}
+def _first_of_each(terms: Iterable[AnyTerm]) -> dict[tuple[str, ...], AnyTerm]:
+    """*terms* by key, in order; of several with one key, the first, which decides."""
+    kept: dict[tuple[str, ...], AnyTerm] = {}
     for term in terms:
         kept.setdefault(term_key(term), term)
-    return tuple(kept.values())
+    return kept
+
+
+def _without_doubles(terms: Iterable[Term]) -> tuple[Term, ...]:
+    return tuple(_first_of_each(terms).values())
 
 
 def merge(existing: SpfRecord, wanted: SpfRecord) -> SpfRecord:
@@ -168,11 +175,11 @@ def merge(existing: SpfRecord, wanted: SpfRecord) -> SpfRecord:
         ours += _as_includes([existing], unless=kept)
         theirs += _as_includes([wanted], unless=kept)
         redirect = kept
-    says = {term_key(directive): directive for directive in theirs}
-    merged: list[Term] = [says.get(term_key(directive), directive) for directive in ours]
-    known = {term_key(directive) for directive in ours}
+    says = _first_of_each(theirs)
+    known = _first_of_each(ours)
+    merged: list[Term] = [says.get(key, directive) for key, directive in known.items()]
     place = _after_passes(merged)
-    merged[place:place] = [d for d in theirs if term_key(d) not in known]
+    merged[place:place] = [d for key, d in says.items() if key not in known]
     merged += [last] if last is not None else []
     merged += [redirect] if redirect is not None else []
     explanation = wanted.explanation or existing.explanation

@@ -354,6 +354,8 @@ def _parse_word(source: str, span: tuple[int, int]) -> Term:
         return _read_word(word)
     except RecordSyntaxError as error:
         # The readers see the word, or only its end; the complaint points into the record.
+        if not error.source:  # something is missing behind the word
+            raise RecordSyntaxError(error.problem, source, span) from None
         offset = span[1] - len(error.source)
         start = max(span[0], min(offset + error.span[0], span[1] - 1))
         place = (start, max(start + 1, offset + error.span[1]))
