@@ -89,15 +89,13 @@ def _recognised(zone: ZoneFacts) -> list[Recognised]:
     """What each record is; what stands there for other purposes is of no kind."""
     hosts = {record.rdata.host for record in zone.records if isinstance(record.rdata, Mx)}
     seen = [recognise_rdata(record.rdata, record.owner) for record in zone.records]
+    sound = {(zone.records[at].owner, one.kind) for at, one in enumerate(seen) if begins(one)}
     for at, one in enumerate(seen):
-        record = zone.records[at]
-        if one.kind is KINDS["addresses"] and record.owner not in hosts:
-            seen[at] = replace(one, kind=None)
-        elif one.error is not None and not begins(one):
-            # Receivers pass over foreign texts beside the record that they look for.
-            beside = zone.sets[record.owner, record.rdata.rrtype]
-            if any(seen[other].kind is one.kind and begins(seen[other]) for other in beside):
-                seen[at] = replace(one, kind=None, error=None)
+        owner = zone.records[at].owner
+        # Receivers pass over foreign texts beside the record that they look for.
+        foreign = one.error is not None and not begins(one) and (owner, one.kind) in sound
+        if foreign or (one.kind is KINDS["addresses"] and owner not in hosts):
+            seen[at] = replace(one, kind=None, error=None)
     return seen
 
 
