@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maildns.dnsdata import Tlsa, name
 from maildns.errors import ConfigError, InputError, MaildnsError
@@ -19,6 +20,10 @@ from maildns.intent.load import ConfigSource, Place, settings
 from maildns.intent.model import DkimKey, Intent, Secret, Server
 from maildns.plan.materials import Materials, ServerIdentity
 from maildns.protocols import dane, dkim
+from maildns.protocols.dane.certificate import WRONG_KEY, der_of, spki_of
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 MAX_KEY_OCTETS = 1024 * 1024
 
@@ -130,23 +135,23 @@ class _Reader:
             )
             self._judge(host, server, problems)
             self.findings.extend(problems)
-            spki = dane.spki_of(chain[0])
+            spki = spki_of(chain[0])
         try:
             current = [tlsa for text in server.tlsa for tlsa in _records(text, chain, spki)]
         except MaildnsError as error:
             raise self._placed(error, (*place, "tlsa")) from None
-        following = ()
+        following: tuple[Tlsa, ...] = ()
         if server.next_key is not None:
             next_spki = self._spki(host, server, "next_key")
             following = (dane.from_public_key(next_spki),)
         return ServerIdentity(
             tuple(current),
             following,
-            tuple(dane.der_of(one) for one in chain),
+            tuple(der_of(one) for one in chain),
             spki,
         )
 
-    def _chain(self, host: str, server: Server) -> list[dane.Certificate]:
+    def _chain(self, host: str, server: Server) -> list[Certificate]:
         if server.certificate is None:
             return []
         place = ("server", host, "certificate")
@@ -168,7 +173,7 @@ class _Reader:
 
     def _judge(self, host: str, server: Server, problems: list[Finding]) -> None:
         """A key that is not the certificate's leaves open which one the server shows."""
-        if any(problem.rule == dane.WRONG_KEY.id for problem in problems):
+        if any(problem.rule == WRONG_KEY.id for problem in problems):
             problem = f"{server.certificate} does not belong to {server.key}"
             hint = "name the certificate and the key that the server really uses"
             raise self.source.error(("server", host, "certificate"), problem, hint)
@@ -183,7 +188,7 @@ class _Reader:
         return self.source.error(place, problem, error.hint)
 
 
-def _records(text: str, chain: list[dane.Certificate], spki: bytes) -> Iterator[Tlsa]:
+def _records(text: str, chain: list[Certificate], spki: bytes) -> Iterator[Tlsa]:
     """The TLSA records that one parameter triple asks for."""
     wanted = dane.parameters(text)
     if wanted.usage == 2:  # RFC 7672 section 3.1.1: the issuer, the last certificate in the file
@@ -201,7 +206,7 @@ def _records(text: str, chain: list[dane.Certificate], spki: bytes) -> Iterator[
         raise InputError(f"TLSA {text} needs the certificate", hint="name it as certificate")
 
 
-def _from_certificate(certificate: dane.Certificate, wanted: dane.Parameters) -> Tlsa:
+def _from_certificate(certificate: Certificate, wanted: dane.Parameters) -> Tlsa:
     return dane.from_certificate(
         certificate,
         usage=wanted.usage,

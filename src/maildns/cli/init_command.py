@@ -266,7 +266,7 @@ def _keys(given: Answers, found: Survey) -> tuple[KeyProposal, ...]:
 
     today = datetime.now(UTC).date()
     taken = list(found.selectors)
-    keys = []
+    keys: list[KeyProposal] = []
     for algorithm in given.algorithms:
         selector = given.selector or dkim.selector_for(today, taken)
         if given.selector and keys:

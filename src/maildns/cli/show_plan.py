@@ -28,6 +28,7 @@ _MARKS = {
     Result.UNKNOWN: ("unknown", "magenta"),
 }
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARN: "yellow", Severity.INFO: "cyan"}
+ALIKE = 5  # findings of one rule that are listed
 FEW = 40  # checks that are listed one by one; of more, only those that are not fine
 
 
@@ -112,14 +113,22 @@ def _cut(text: str, console: Console) -> str:
 
 
 def show_findings(findings: Sequence[Finding], console: Console) -> None:
-    """Print findings, the worst first, each with its mend."""
+    """Print findings, the worst first, each with its mend; of many of one rule the first few."""
+    by_rule: dict[str, list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: -one.severity.rank):
-        line = Text(f"{finding.severity}: ", style=_COLOURS[finding.severity])
-        line.append(f"{unicode_name(finding.subject)}: {finding.says} ", style="not bold default")
-        line.append(f"[{finding.rule}]", style="not bold dim")
-        console.print(line)
-        if finding.fix is not None:
-            console.print(Text(f"  mend: {finding.fix}"))
+        by_rule.setdefault(finding.rule, []).append(finding)
+    for same in by_rule.values():
+        for finding in same[:ALIKE]:
+            line = Text(f"{finding.severity}: ", style=_COLOURS[finding.severity])
+            line.append(
+                f"{unicode_name(finding.subject)}: {finding.says} ", style="not bold default"
+            )
+            line.append(f"[{finding.rule}]", style="not bold dim")
+            console.print(line)
+            if finding.fix is not None:
+                console.print(Text(f"  mend: {finding.fix}"))
+        if len(same) > ALIKE:
+            console.print(Text(f"  and {len(same) - ALIKE} more of {same[0].rule}", style="dim"))
     if findings:
         console.print()
 

@@ -25,9 +25,13 @@ Alignment = Literal["relaxed", "strict"]
 
 def _host_name(text: str) -> str:
     try:
-        return name(text)
+        made = name(text)
     except RecordSyntaxError as error:
         raise ValueError(error.problem) from None
+    # RFC 5321 section 5.1: MX records name hosts; the last label of a host is no number.
+    if made.rpartition(".")[2].isdecimal():
+        raise ValueError(f"{text!r} is an address, not a name; give the host's name here")
+    return made
 
 
 def _listed(value: Any) -> Any:

@@ -8,7 +8,7 @@ in the order in which people think; it is parsed again before anybody sees it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -93,7 +93,7 @@ def senders_of(
     return tuple(dict.fromkeys(senders)), tuple(remarks)
 
 
-def _is_own(term: str, own: set[object]) -> bool:
+def _is_own(term: str, own: Collection[object]) -> bool:
     kind, _, value = term.partition(":")
     if kind not in {"ip4", "ip6"}:
         return False

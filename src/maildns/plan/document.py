@@ -82,7 +82,8 @@ class FindingDocument(_Document):
     @classmethod
     def of(cls, finding: Finding) -> FindingDocument:
         """The document of *finding*."""
-        fix = finding.fix and FixDocument(says=finding.fix.says, record=finding.fix.record)
+        mend = finding.fix
+        fix = FixDocument(says=mend.says, record=mend.record) if mend is not None else None
         return cls(
             rule=finding.rule,
             severity=finding.severity,

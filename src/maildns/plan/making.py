@@ -26,7 +26,7 @@ from maildns.plan.model import Change, Plan, Unknown
 from maildns.plan.ownership import Ledger, Settled, keys_to_read, settle
 from maildns.plan.parity import prove_parity
 from maildns.plan.proof import Check, prove_domain, prove_server
-from maildns.plan.rules import BLOCKED, advice
+from maildns.plan.rules import BLOCKED, advice, lint_wishes
 from maildns.plan.wanted import Kind, Wanted
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
@@ -165,7 +165,8 @@ def make_plan(
         changes.extend(made)
         unknown.extend(_unknown_of(staged))
         unchanged += sum(1 for one in staged.settled if not one.unknown) - len(made)
-    findings = (*materials.findings, *_blocked(stages), *advice(intent))
+    findings = [*materials.findings, *_blocked(stages), *advice(intent)]
+    findings += lint_wishes(stages[0].wishes) if stages else ()
     checks = prove(stages, now=now, progress=progress)
     held = {staged.scene.view: _held(staged) for staged in stages}
     return Plan(

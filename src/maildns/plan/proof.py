@@ -24,7 +24,6 @@ from maildns.protocols import addresses, dane, dkim, dmarc, mtasts, mx, spf
 
 # Networks that no host on the Internet has (RFC 5737): the outsider lives in one.
 OUTSIDERS = ("203.0.113.77", "198.51.100.77", "192.0.2.77", "203.0.113.177")
-READERS = ("rfc9989", "rfc7489")
 
 
 class Result(StrEnum):
@@ -266,7 +265,7 @@ def _prove_dmarc(domain: str, own: Domain) -> Inquiry[list[Check]]:
         routes.append(("SPF", (domain, "pass"), []))
         if own.dkim:
             routes.append(("DKIM", None, [(domain, "pass")]))
-    for reader in READERS:
+    for reader in dmarc.READERS:
         for by, spf_result, dkim_results in routes:
             verdict = yield from dmarc.evaluate(
                 header_from=domain,
@@ -351,7 +350,7 @@ def _prove_tlsa(scene: Scene, host: str, now: datetime) -> Inquiry[list[Check]]:
     identity = scene.materials.servers.get(host)
     if identity is None:
         return []
-    checks = []
+    checks: list[Check] = []
     for port in scene.intent.server[host].tlsa_ports:
         by_key = None if identity.chain else identity.spki
         found = yield from dane.planned_match(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 
+from maildns.dnsdata import Mx, Tlsa, Txt
 from maildns.finding import Finding, Fix, Severity, rule
 from maildns.intent.load import settings
 from maildns.intent.model import Intent
+from maildns.plan.wanted import Kind, Wanted
+from maildns.protocols import dane, dmarc, mx
+from maildns.recognise import findings_of, recognise
 
 BLOCKED = rule(
     "plan-alias-beside-data",
@@ -62,6 +68,45 @@ NO_ADDRESS = rule(
 )
 
 
+LADDER = rule(
+    "plan-dmarc-ladder",
+    Severity.INFO,
+    "p=none is the start: forged mail is still delivered",
+    help="""Leave p=none for some weeks and read the reports. When every sender of yours
+    passes, go on: quarantine, then reject in test mode, then reject. Each step is one word
+    in maildns.toml.""",
+    reference="RFC 9989 section 5.1",
+)
+
+# Said better by the rules above, which know the whole domain.
+_SAID_ELSEWHERE = frozenset({"dmarc-policy-none", "dmarc-no-effect", "dmarc-no-reports"})
+
+
+def lint_wishes(wishes: Iterable[Wanted]) -> Iterator[Finding]:
+    """
+    What the linters warn of in the records that are wanted.
+
+    DKIM keys are judged where they are read.
+    """
+    for wish in wishes:
+        subject = f"{wish.name} {wish.rrtype}"
+        tlsa = [record for record in wish.records if isinstance(record, Tlsa)]
+        exchangers = [record for record in wish.records if isinstance(record, Mx)]
+        found = [*dane.lint_rrset(tlsa, subject), *mx.lint_rrset(exchangers, subject)]
+        if wish.kind is not Kind.DKIM:
+            for record in wish.records:
+                if isinstance(record, Txt):
+                    found += [replace(one, subject=subject) for one in _of_text(record.text)]
+        for finding in found:
+            if finding.severity is not Severity.INFO and finding.rule not in _SAID_ELSEWHERE:
+                yield finding
+
+
+@lru_cache(maxsize=4096)  # a provider's domains share most of their records
+def _of_text(text: str) -> tuple[Finding, ...]:
+    return tuple(findings_of(recognise(text)))
+
+
 def advice(intent: Intent) -> Iterator[Finding]:
     """Findings about the description; what single records are like is the linters' to say."""
     for host, server in intent.server.items():
@@ -84,5 +129,8 @@ def _domain_advice(intent: Intent, domain: str) -> Iterator[Finding]:
     if own.dmarc is not None and not own.dmarc.reports_to:
         fix = Fix(f'dmarc = {{ reports_to = ["postmaster@{domain}"] }}')
         yield NO_REPORTS.finding(domain, fix=fix)
+    elif own.dmarc is not None and own.dmarc.policy == "none":
+        goal = dmarc.build(policy="quarantine", reports_to=own.dmarc.reports_to)
+        yield LADDER.finding(domain, fix=Fix("when the reports are clean", str(goal)))
     if own.mta_sts is not None:
         yield STS_WEB.finding(domain)

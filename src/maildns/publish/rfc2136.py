@@ -40,6 +40,8 @@ class Rfc2136Publisher:
     Raises `UsageError` for a zone or key that makes no sense.
     """
 
+    local = False
+
     def __init__(  # noqa: PLR0913 - what one server and one key are, each by name
         self,
         server: str,
