@@ -35,6 +35,7 @@ LARGE_PREFIX4 = 15  # a term that reaches further deserves a look
 HUGE_PREFIX6 = 19
 LARGE_PREFIX6 = 28
 LONG_OCTETS = 450  # RFC 7208 section 3.4
+MENDED_TERMS = 200  # a record with more is mended by hand
 _DOCUMENTATION = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -148,22 +149,33 @@ def _on_covered(record: SpfRecord, subject: str, spans: list[Span]) -> Iterator[
         if _is_all(term) or isinstance(term, UnknownModifier):
             continue
         key = term_key(term)
-        fix = Fix(f"remove {term}", str(SpfRecord(_all_but(record, place))))
         if key in seen:
             says = f"{term} stands behind {seen[key]}, which says it already"
-            yield rules.DUPLICATE.finding(subject, says, fix=fix, span=spans[place])
+            yield rules.DUPLICATE.finding(
+                subject, says, fix=_removal(record, place), span=spans[place]
+            )
             continue
         seen[key] = term
         if isinstance(term, Directive) and isinstance(term.mechanism, Ip4 | Ip6):
             cover = _cover(term.mechanism, wider)
             if cover is not None:
                 says = f"{term} lies within {cover}"
-                yield rules.COVERED.finding(subject, says, fix=fix, span=spans[place])
+                yield rules.COVERED.finding(
+                    subject, says, fix=_removal(record, place), span=spans[place]
+                )
             wider.setdefault(_network_key(term.mechanism, term.mechanism.prefix), term)
 
 
-def _all_but(record: SpfRecord, place: int) -> tuple[Term, ...]:
-    return (*record.terms[:place], *record.terms[place + 1 :])
+def _whole(record: SpfRecord) -> str | None:
+    """The text of *record* as a fix; of an endless one, every fix alone would fill a page."""
+    return str(record) if len(record.terms) <= MENDED_TERMS else None
+
+
+def _removal(record: SpfRecord, place: int) -> Fix:
+    says = f"remove {record.terms[place]}"
+    if len(record.terms) > MENDED_TERMS:
+        return Fix(says)
+    return Fix(says, str(SpfRecord((*record.terms[:place], *record.terms[place + 1 :]))))
 
 
 def _network_key(mechanism: Ip4 | Ip6, prefix: int) -> tuple[int, int, int]:
@@ -214,7 +226,7 @@ def _on_modifier(record: SpfRecord, term: UnknownModifier, subject: str) -> Iter
     if mended is None:
         yield rules.UNKNOWN_MODIFIER.finding(subject, f"{term} is ignored by receivers")
         return
-    fix = Fix(f"write {mended}", str(_swapped(record, term, mended)))
+    fix = Fix(f"write {mended}", _whole(_swapped(record, term, mended)))
     says = f"{term} is ignored by receivers; {mended} is meant"
     yield rules.MECHANISM_AS_MODIFIER.finding(subject, says, fix=fix)
 
@@ -249,7 +261,7 @@ def _on_network(
     if isinstance(mechanism, Ip6) and mechanism.address.ipv4_mapped is not None:
         prefix = max(0, mechanism.prefix - 96)
         mended = replace(term, mechanism=Ip4(mechanism.address.ipv4_mapped, prefix))
-        fix = Fix(f"write {mended}", str(_swapped(record, term, mended)))
+        fix = Fix(f"write {mended}", _whole(_swapped(record, term, mended)))
         yield rules.MAPPED.finding(subject, f"{term} never matches", fix=fix)
         return
     if any(network.version == d.version and network.subnet_of(d) for d in _DOCUMENTATION):  # type: ignore[arg-type]  # the versions are equal
