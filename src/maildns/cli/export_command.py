@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +34,7 @@ from maildns.export.record import (
     from_wanted,
     without_reverse,
 )
-from maildns.export.table import columns_of, remark, rows_of
+from maildns.export.table import columns_of, remark, rows_of, table_text
 from maildns.export.zone import request_comments
 from maildns.plan.desired import PUBLIC, Scene, desired
 from maildns.safefile import replace_file
@@ -44,8 +43,6 @@ from maildns.wiring import Project, open_project
 if TYPE_CHECKING:
     from maildns.export.files import OutputFile
     from maildns.protocols.dkim import SignerKey
-
-NARROW = frozenset({"type", "ttl", "priority", "weight", "port", "flags", "tag", "usage"})
 
 
 class Format(StrEnum):
@@ -62,17 +59,27 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What is to be exported, and how."""
+class Selection:
+    """What is exported."""
 
     project: Project
     scene: Scene
     records: Sequence[ExportRecord]
     requests: Sequence[ReverseRequest]
-    form: str | None
-    out: Path | None
-    records_only: bool
-    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How it is exported, and where to."""
+
+    form: str | None = None
+    out: Path | None = None
+    records_only: bool = False
+    force: bool = False
+
+    def named_form(self) -> Form | None:
+        """The form that was asked for."""
+        return form_named(self.form) if self.form else None
 
 
 def command(
@@ -116,15 +123,11 @@ def command(
     wanted = Format.JSON if json else format
     if form is not None and wanted is not Format.TERRAFORM:
         form_named(form)  # a misspelt form is said before anything is read
-    records = partial(Chosen, form=form, out=out, records_only=records_only, force=force)
-    _WRITERS[wanted](records(*choose(open_project(config), zone or [], view)))
+    selection = choose(open_project(config), zone or [], view)
+    _WRITERS[wanted](selection, Order(form, out, records_only, force))
 
 
-def choose(
-    project: Project,
-    zones: Sequence[str],
-    view: str,
-) -> tuple[Project, Scene, Sequence[ExportRecord], Sequence[ReverseRequest]]:
+def choose(project: Project, zones: Sequence[str], view: str) -> Selection:
     """The records of *view*, of all zones or those named; raises `UsageError` for one unknown."""
     if view != PUBLIC and view not in project.intent.view:
         known = ", ".join(dict.fromkeys([PUBLIC, *project.intent.view]))
@@ -138,76 +141,79 @@ def choose(
     if named:
         ours = chosen(ours, named)
         requests = [one for one in requests if any(is_within(one.target, zone) for zone in named)]
-    return project, scene, ours, requests
+    return Selection(project, scene, ours, requests)
 
 
 # --- the formats ----------------------------------------------------------------------
 
 
-def _zone(what: Chosen) -> None:
+def _zone(what: Selection, order: Order) -> None:
     from maildns.export.zone import zone_text
 
-    _put(what, zone_text(what.records, what.requests, records_only=what.records_only))
+    _put(order, zone_text(what.records, what.requests, records_only=order.records_only))
 
 
-def _table(what: Chosen) -> None:
-    from maildns.export.table import table_text
-
-    form = form_named(what.form or GENERIC)
+def _table(what: Selection, order: Order) -> None:
+    form = order.named_form() or form_named(GENERIC)
     console = output()
-    if what.out is None and console.is_terminal:
+    if order.out is None and console.is_terminal:
         show_table(what.records, what.requests, form, console)
         return
-    _put(what, table_text(what.records, form))
-    if what.out is None and what.requests:
+    _put(order, table_text(what.records, form))
+    if what.requests:
         errors().print("\n".join(request_comments(what.requests, "#")), markup=False)
 
 
-def _html(what: Chosen) -> None:
+def _html(what: Selection, order: Order) -> None:
     from maildns.export.page import html_text
 
-    form = form_named(what.form) if what.form else None
-    findings = what.project.materials.findings
-    view = what.scene.view
-    _put(what, html_text(what.records, what.requests, form=form, findings=findings, view=view))
+    text = html_text(
+        what.records,
+        what.requests,
+        form=order.named_form(),
+        findings=what.project.materials.findings,
+        view=what.scene.view,
+    )
+    _put(order, text)
 
 
-def _json(what: Chosen) -> None:
+def _json(what: Selection, order: Order) -> None:
     from maildns.export.document import document_of
 
-    form = form_named(what.form) if what.form else None
+    form = order.named_form()
     document = document_of(what.records, what.requests, view=what.scene.view, form=form)
-    _put(what, document.model_dump_json(indent=2))
+    _put(order, document.model_dump_json(indent=2))
 
 
-def _octodns(what: Chosen) -> None:
+def _octodns(what: Selection, order: Order) -> None:
     from maildns.export.files import OutputFile
     from maildns.export.octodns import octodns_text, zone_files
 
-    if what.out is None:
+    if order.out is None:
         write(octodns_text(what.records))
         return
     made = zone_files(what.records).items()
-    _write_files(what, [OutputFile(path, text, "a zone for octoDNS") for path, text in made])
+    files = [OutputFile(path, text, "a zone for octoDNS") for path, text in made]
+    _put_files(order.out, files, force=order.force)
 
 
-def _dnscontrol(what: Chosen) -> None:
+def _dnscontrol(what: Selection, order: Order) -> None:
     from maildns.export.dnscontrol import dnscontrol_text
 
-    _put(what, dnscontrol_text(what.records))
+    _put(order, dnscontrol_text(what.records))
 
 
-def _terraform(what: Chosen) -> None:
+def _terraform(what: Selection, order: Order) -> None:
     from maildns.export.terraform import RFC2136, terraform_text
 
-    _put(what, terraform_text(what.records, what.form or RFC2136))
+    _put(order, terraform_text(what.records, order.form or RFC2136))
 
 
-def _files(what: Chosen) -> None:
+def _files(what: Selection, order: Order) -> None:
     from maildns.export.beside import client_files, policy_files, signing_files
     from maildns.export.files import read_me, request_files
 
-    if what.out is None:
+    if order.out is None:
         raise UsageError("files need a folder", "say --out FOLDER")
     made = [
         *policy_files(what.scene),
@@ -215,7 +221,7 @@ def _files(what: Chosen) -> None:
         *request_files(what.requests),
         *signing_files(_signing_keys(what.project)),
     ]
-    _write_files(what, [read_me(made), *made])
+    _put_files(order.out, [read_me(made), *made], force=order.force)
 
 
 def _signing_keys(project: Project) -> list[SignerKey]:
@@ -234,7 +240,7 @@ def _signing_keys(project: Project) -> list[SignerKey]:
     return keys
 
 
-_WRITERS: dict[Format, Callable[[Chosen], None]] = {
+_WRITERS: dict[Format, Callable[[Selection, Order], None]] = {
     Format.ZONE: _zone,
     Format.TABLE: _table,
     Format.HTML: _html,
@@ -246,22 +252,21 @@ _WRITERS: dict[Format, Callable[[Chosen], None]] = {
 }
 
 
-def _put(what: Chosen, text: str) -> None:
-    if what.out is None:
+def _put(order: Order, text: str) -> None:
+    if order.out is None:
         write(text)
         return
-    replace_file(what.out, text if text.endswith("\n") else text + "\n")
-    errors().print(f"written: {what.out}", markup=False)
+    replace_file(order.out, text if text.endswith("\n") else text + "\n")
+    errors().print(f"written: {order.out}", markup=False)
 
 
-def _write_files(what: Chosen, files: Sequence[OutputFile]) -> None:
+def _put_files(folder: Path, files: Sequence[OutputFile], *, force: bool) -> None:
     from maildns.export.files import write_files
 
-    assert what.out is not None  # both callers have looked  # noqa: S101
-    changed = write_files(what.out, files, force=what.force)
+    changed = write_files(folder, files, force=force)
     console = output()
     for file in changed:
-        console.print(f"{what.out / file.path}: {file.note}", markup=False)
+        console.print(f"{folder / file.path}: {file.note}", markup=False)
     console.print(f"{len(changed)} written, {len(files) - len(changed)} as they should be")
 
 
@@ -274,50 +279,54 @@ def show_table(
     form: Form,
     console: Console,
 ) -> None:
-    """Print a table for each zone, then the reverse names to ask for."""
+    """
+    Print what to type, zone by zone, then the reverse names to ask for.
+
+    A value stands on a line of its own and is never cut or folded by us, so that it can
+    be copied whole.
+    """
     console.print(Text(f"for {form.title}", style="bold"))
     if form.note:
         console.print(Text(form.note, style="dim"))
     for zone, members in by_zone(records):
         console.print()
-        console.print(Text(unicode_name(zone), style="bold"))
-        console.print(_rich_table(rows_of(members, form)), soft_wrap=False)
+        console.print(Text(unicode_name(zone), style="bold underline"))
+        rows = rows_of(members, form)
+        width = min(max(len(_shown_name(row)) for row in rows), 40)
+        for row in rows:
+            _show_row(row, width, console)
     if requests:
         console.print()
-        console.print(Text("to ask the provider of each address for", style="bold"))
+        console.print(Text("to be asked of the provider of each address", style="bold underline"))
         for request in requests:
-            console.print(Text(f"  {request.text}"))
+            console.print(Text(f"    {request.text}"))
 
 
-def _rich_table(rows: Sequence[FormRow]) -> Table:
-    columns = columns_of(rows)
-    table = Table(box=SIMPLE_HEAD, show_lines=False, pad_edge=False, expand=False)
-    for key in columns:
-        # What is pasted may be folded, never cut.
-        table.add_column(FIELDS[key], overflow="fold", ratio=None, no_wrap=key in NARROW)
-    for row in rows:
-        refused = "red" if row.refused else ""
-        table.add_row(*(Text(_cell(row, key), style=refused) for key in columns))
-        note = Text(row.record.reason, style="dim")
-        if remark(row):
-            note.append(f"; {remark(row)}", style="red" if row.refused else "yellow")
-        table.add_row(*([""] * (len(columns) - 1)), note, end_section=True)
-    return table
+def _show_row(row: FormRow, width: int, console: Console) -> None:
+    head = Text(f"{row.record.rrtype:<6}", style="bold cyan")
+    head.append(f"{_shown_name(row):<{width}}", style="bold default")
+    others = [key for key in columns_of([row]) if key not in {"name", "type", "value"}]
+    fields = "  ".join(f"{FIELDS[key]} {row.fields[key]}" for key in others)
+    if fields:
+        head.append(f"  {fields}", style="not bold default")
+    head.append(f"  {row.record.reason}", style="not bold dim")
+    console.print(head)
+    console.print(Text(f"    {row.fields['value']}", style="strike" if row.refused else ""))
+    if remark(row):
+        console.print(Text(f"    {remark(row)}", style="red" if row.refused else "yellow"))
 
 
-def _cell(row: FormRow, key: str) -> str:
-    text = row.fields.get(key, "")
-    return "(empty)" if key == "name" and not text else text
+def _shown_name(row: FormRow) -> str:
+    return row.fields["name"] or "(empty)"
 
 
 def show_forms(*, as_json: bool) -> None:
     """List the forms with what sets them apart."""
     console = output()
     if as_json:
-        import json
+        from maildns.export.document import forms_document
 
-        made = {key: describe(form) | {"title": form.title} for key, form in forms().items()}
-        write(json.dumps(made, indent=2))
+        write(forms_document().model_dump_json(indent=2))
         return
     if not console.is_terminal:
         lines = [f"{key}\t{form.title}\t{form.source}" for key, form in forms().items()]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from maildns.export.forms import Form, fill_in
+from maildns.export.forms import Form, fill_in, forms
 from maildns.export.record import ExportRecord, ReverseRequest, by_zone
 
 
@@ -56,6 +58,43 @@ class ExportDocument(_Document):
     form: str | None = Field(None, description="The form that `fields` are for.")
     zones: list[ExportedZone] = Field(description="The zones with their records.")
     reverse: list[ExportedRequest] = Field([], description="Reverse names to ask the provider for.")
+
+
+class FormDocument(_Document):
+    """The habits of one DNS host's form."""
+
+    key: str = Field(description="The name that --form takes.")
+    title: str = Field(description="What people call the host.")
+    apex: Literal["@", "", "fqdn"] = Field(description="What stands for the zone itself.")
+    name: Literal["relative", "fqdn"] = Field(description="What the name field wants.")
+    name_dot: bool = Field(description="Whether a whole name ends in a dot.")
+    dot: bool = Field(description="Whether hosts in values end in a dot.")
+    priority: Literal["column", "value"] = Field(description="Where the MX preference goes.")
+    txt: Literal["plain", "quoted", "chunks"] = Field(description="How texts are entered.")
+    srv: Literal["columns", "split", "value"] = Field(description="How SRV data are entered.")
+    caa: Literal["columns", "value"] = Field(description="How CAA data are entered.")
+    tlsa: Literal["columns", "value"] = Field(description="How TLSA data are entered.")
+    refuses: dict[str, str] = Field(description="Types it does not offer, with the reason.")
+    octal: bool = Field(description="Whether escapes are octal.")
+    ttl: bool = Field(description="Whether there is a field for the TTL.")
+    max_txt: int | None = Field(description="The longest text that it takes.")
+    max_name: int | None = Field(description="The longest relative name that it takes.")
+    note: str = Field(description="What to know before typing.")
+    source: str = Field(description="Where the host says so.")
+    checked: date | None = Field(description="When the source was last compared.")
+
+
+class FormsDocument(_Document):
+    """What `maildns export --list-forms --json` prints."""
+
+    kind: Literal["forms"] = "forms"
+    version: Literal[1] = 1
+    forms: list[FormDocument]
+
+
+def forms_document() -> FormsDocument:
+    """All forms as their document."""
+    return FormsDocument(forms=[FormDocument(**asdict(form)) for form in forms().values()])
 
 
 def document_of(

@@ -156,8 +156,23 @@ class ReverseRequest:
     target: str
 
     @property
+    def is_internal(self) -> bool:
+        """Whether the address is of a private network, whose reverse zone is the owner's own."""
+        from ipaddress import ip_address, ip_network
+
+        # RFC 1918 section 3, RFC 4193 section 3.1
+        private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return False
+        return any(address in ip_network(network) for network in private)
+
+    @property
     def text(self) -> str:
         """The request in words that a provider's support understands."""
+        if self.is_internal:
+            return f"In your own network's DNS: {self.owner}. PTR {self.target}."
         return (
             f"Please set the reverse DNS (PTR) of {self.address} to {self.target} "
             f"({self.owner}. PTR {self.target}.)."

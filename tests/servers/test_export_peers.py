@@ -1,0 +1,122 @@
+"""What is exported, in the hands of those that it is for: BIND and a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from ipaddress import IPv4Address
+
+import pytest
+
+from maildns.dnsdata import A, Caa, Cname, Mx, Srv, Tlsa, Txt
+from maildns.export.forms import form_named
+from maildns.export.page import html_text
+from maildns.export.record import ExportRecord, ReverseRequest
+from maildns.export.zone import zone_text
+from maildns.zonefile import parse_rdata
+
+pytestmark = pytest.mark.server
+
+HOST = "mail.example.com"
+ROWS = [
+    ("example.com", Mx(10, HOST)),
+    ("example.com", Txt.of('v=spf1 "quoted" back\\slash; \u00e9 \x00 -all')),
+    ("s1._domainkey.example.com", Txt.of("v=DKIM1; k=rsa; p=" + "A" * 736)),
+    ("_imaps._tcp.example.com", Srv(0, 1, 993, HOST)),
+    ("_pop3s._tcp.example.com", Srv(0, 0, 0, ".")),
+    ("autoconfig.example.com", Cname(HOST)),
+    ("example.com", Caa(0, "issue", b"ca.example; validationmethods=dns-01")),
+    (HOST, A(IPv4Address("192.0.2.1"))),
+    (f"_25._tcp.{HOST}", Tlsa(3, 1, 1, b"\xab" * 32)),
+    ("*._domainkey.example.com", Txt.of("v=DKIM1; p=")),
+    ("$odd.example.com", Txt.of("a name that looks like a directive")),
+]
+RECORDS = [
+    ExportRecord("example.com", "example.com", "x", owner, rdata.rrtype, 300, rdata, "why")
+    for owner, rdata in ROWS
+]
+PARKED = [
+    ExportRecord("example.net", "example.net", "mx", "example.net", "MX", 300, Mx(0, "."), "none")
+]
+
+
+def tool(*names):
+    for name in names:
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
+        if found:
+            return found
+    assert not os.environ.get("CI"), f"{names[0]} must be installed where CI runs"
+    pytest.skip(f"{names[0]} is not installed")
+
+
+def checkzone(zone, path, *options):
+    return subprocess.run(
+        [tool("named-checkzone"), *options, zone, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_bind_loads_the_zone_as_it_is_written_and_has_the_same_records(tmp_path):
+    path = tmp_path / "zone"
+    path.write_text(zone_text(RECORDS))
+    done = checkzone("example.com", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    dump = checkzone("example.com", path, "-D", "-s", "full", "-o", "-").stdout
+    found = set()
+    for line in dump.splitlines():
+        parts = line.split(None, 4)
+        if len(parts) == 5 and parts[2] == "IN" and parts[3] not in {"SOA", "NS"}:
+            owner = re.sub(r"\\([$@])", r"\1", parts[0].rstrip("."))
+            found.add((owner, parts[3], str(parse_rdata(parts[3], parts[4]))))
+    assert found == {(one.name, one.rrtype, str(one.rdata)) for one in RECORDS}
+
+
+def test_bind_loads_a_zone_without_a_host_of_its_own(tmp_path):
+    path = tmp_path / "zone"
+    path.write_text(zone_text(PARKED))
+    done = checkzone("example.net", path, "-i", "local")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def browse(page, tmp_path):
+    """The page as a browser has it after its script has run."""
+    path = tmp_path / "page.html"
+    path.write_text(page)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    done = subprocess.run(
+        [tool("chromium", "chromium-browser"), *flags, "--dump-dom", path.as_uri()],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_a_browser_runs_the_pages_own_script_and_no_other(tmp_path):
+    evil = ExportRecord("example.com", "x", "x", "evil.example.com", "TXT", 300, Txt.of("</script><img src=x onerror=document.title='taken'>"), "<img src=x onerror=document.title='taken'>")  # fmt: skip
+    request = ReverseRequest("192.0.2.1", "1.2.0.192.in-addr.arpa", HOST)
+    page = html_text([*RECORDS, evil], [request], form=form_named("namecheap"))
+    seen = browse(page, tmp_path)
+    assert '<html lang="en" class="js">' in seen, "the page's policy lets its script run"
+    assert f"0 of {len(RECORDS) + 2} done" in seen
+    assert seen.count('class="copy') > len(RECORDS)
+    assert "<title>DNS records for mail: example.com</title>" in seen
+    assert "Cannot be entered: Namecheap" in seen
+    assert "<img" not in seen
