@@ -128,7 +128,8 @@ def mend(text: str) -> str | None:
     Tell the record that *text* was meant to be; None where that cannot be told.
 
     Only slips of writing are mended: quotes, spaces, dashes, colons, the family
-    of an address, two records in one. What it permits is never widened.
+    of an address, two records in one. What the owner wanted beyond that is not
+    guessed: a record without `all` gets none.
 
     >>> mend('"v=spf1; a:192.0.2.1, include:_spf.example.net~all"')
     'v=spf1 ip4:192.0.2.1 include:_spf.example.net ~all'
