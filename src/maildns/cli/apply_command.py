@@ -97,7 +97,7 @@ def _agreed(plan: Plan, *, json: bool, yes: bool, force: bool) -> bool:
         )
     if not plan.changes:
         return True
-    return confirm(f"Carry out {len(plan.changes)} changes?", yes=yes)
+    return confirm(f"Carry out {_counted(len(plan.changes))}?", yes=yes)
 
 
 def _carry_out(project: Project, plan: Plan) -> tuple[list[Applied], list[Batch]]:
@@ -128,12 +128,18 @@ def _report(plan: Plan, done: Sequence[Applied], by_hand: Sequence[Batch], *, js
         raise typer.Exit(ExitCode.FINDINGS)
 
 
+def _counted(number: int) -> str:
+    return f"{number} change" if number == 1 else f"{number} changes"
+
+
 def _show(plan: Plan, done: Sequence[Applied], by_hand: Sequence[Batch]) -> None:
     console = output()
     for applied in done:
         batch = applied.batch
         view = "" if batch.view == "public" else f" in view {batch.view}"
-        console.print(f"{batch.zone}{view}: {len(batch.changes)} changes written to {batch.label}")
+        console.print(
+            f"{batch.zone}{view}: {_counted(len(batch.changes))} written to {batch.label}"
+        )
         if not applied.differs:
             console.print("  read back: all there", style="green")
         for difference in applied.differs:

@@ -47,7 +47,10 @@ WorldOption = Annotated[
 ]
 ServerOption = Annotated[
     list[str] | None,
-    typer.Option(help="Ask this name server: ADDRESS, ADDRESS:PORT, tls://HOST or an https URL."),
+    typer.Option(
+        metavar="SERVER",
+        help="Ask this name server: ADDRESS, ADDRESS:PORT, tls://HOST or an https URL.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (see `maildns schema`).")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

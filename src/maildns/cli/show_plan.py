@@ -52,7 +52,9 @@ def show_plan(plan: Plan, console: Console, *, saved: Path | None = None) -> Non
         line.append(f"({unknown.why})", style="dim")
         console.print(line)
     show_findings(plan.findings, console)
-    show_checks(plan.checks, console)
+    # Where nothing changes, only what is amiss is worth a line.
+    worth = [one for one in plan.checks if plan.changes or one.result is not Result.OK]
+    show_checks(worth, console)
     console.print(_summary(plan))
     if saved is not None:
         console.print(f"the plan is in {saved}; `maildns apply {saved}` carries out just that")

@@ -103,9 +103,11 @@ def _placed(*keys: str) -> Iterator[None]:
 
 
 def _settled(wishes: Sequence[Wanted]) -> list[Wanted]:
-    """Drop a HELO policy where the same name has a domain's policy: there may be only one."""
+    """Group the wishes, and drop a HELO policy where a domain's own stands: there may be one."""
     own = {wish.name for wish in wishes if wish.kind is Kind.SPF}
-    return [wish for wish in wishes if wish.kind is not Kind.HELO or wish.name not in own]
+    kept = [wish for wish in wishes if wish.kind is not Kind.HELO or wish.name not in own]
+    order = {group: place for place, group in enumerate(dict.fromkeys(one.group for one in kept))}
+    return sorted(kept, key=lambda wish: order[wish.group])
 
 
 # --- a domain -------------------------------------------------------------------------

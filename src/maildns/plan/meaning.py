@@ -21,7 +21,7 @@ def meaning_of(settled: Settled) -> tuple[str, ...]:
     before, after = settled.before, settled.after
     if settled.rrtype == "CNAME" and after is None and before is not None:
         return (f"the name is no longer an alias of {_target(before)}",)
-    if settled.kind in {Kind.SPF, Kind.HELO}:
+    if settled.kind is Kind.SPF or (settled.kind is Kind.HELO and before is not None):
         return _spf_meaning(_one(before, spf.is_spf), _one(after, spf.is_spf))
     if settled.kind is Kind.DMARC and before is not None:
         return _dmarc_meaning(_one(before, _is_dmarc), _one(after, _is_dmarc))
@@ -70,7 +70,12 @@ def _spf_meaning(before: str | None, after: str | None) -> tuple[str, ...]:
         new = spf.parse(after) if after is not None else None
     except RecordSyntaxError:
         return ("the record that stands there cannot be read, so SPF fails for all mail",)
-    return tuple(spf.meaning_of_change(old, new))
+    sentences = spf.meaning_of_change(old, new)
+    if old is None:
+        others = spf.permitted(new).others
+        sentences = [one for one in sentences if not one.startswith("others:")]
+        sentences.append(f"mail from anywhere else: {others}")
+    return tuple(sentences)
 
 
 def _dmarc_meaning(before: str | None, after: str | None) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def lint_wishes(wishes: Iterable[Wanted]) -> Iterator[Finding]:
         tlsa = [record for record in wish.records if isinstance(record, Tlsa)]
         exchangers = [record for record in wish.records if isinstance(record, Mx)]
         found = [*dane.lint_rrset(tlsa, subject), *mx.lint_rrset(exchangers, subject)]
-        if wish.kind is not Kind.DKIM:
+        if wish.kind not in {Kind.DKIM, Kind.GRANT}:
             for record in wish.records:
                 if isinstance(record, Txt):
                     found += [replace(one, subject=subject) for one in _of_text(record.text)]
