@@ -45,7 +45,7 @@ def show_plan(plan: Plan, console: Console, *, saved: Path | None = None) -> Non
     """Print changes, findings, the proof, and what to do next."""
     show_changes(plan.changes, console)
     for unknown in plan.unknown:
-        line = Text("? ", style="magenta")
+        line = Text().append("? ", style="magenta")
         line.append(
             f"{unicode_name(unknown.name)} {unknown.rrtype}: cannot tell what stands there "
         )
@@ -121,11 +121,9 @@ def show_findings(findings: Sequence[Finding], console: Console) -> None:
         by_rule.setdefault(finding.rule, []).append(finding)
     for same in by_rule.values():
         for finding in same[:ALIKE]:
-            line = Text(f"{finding.severity}: ", style=_COLOURS[finding.severity])
-            line.append(
-                f"{unicode_name(finding.subject)}: {finding.says} ", style="not bold default"
-            )
-            line.append(f"[{finding.rule}]", style="not bold dim")
+            line = Text().append(f"{finding.severity}: ", style=_COLOURS[finding.severity])
+            line.append(f"{unicode_name(finding.subject)}: {finding.says} ")
+            line.append(f"[{finding.rule}]", style="dim")
             console.print(line)
             if finding.fix is not None:
                 console.print(Text(f"  mend: {finding.fix}"))
@@ -163,9 +161,9 @@ def show_checks(
         )
         for check in members:
             mark, colour = _MARKS[check.result]
-            line = Text(f"    {mark:<8}", style=colour)
-            line.append(check.claim, style="not bold default")
-            line.append(f"  ({check.evidence})", style="not bold dim")
+            line = Text().append(f"    {mark:<8}", style=colour)
+            line.append(check.claim)
+            line.append(f"  ({check.evidence})", style="dim")
             console.print(line)
     console.print()
 
