@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from importlib.util import find_spec
 from itertools import groupby
@@ -29,20 +29,24 @@ def main(arguments: list[str]) -> int:
         "maildns-toml": config(),
         "json": documents(),
     }
+    return write(pages, FOLDER, check="--check" in arguments)
+
+
+def write(pages: Mapping[str, Iterable[str]], folder: Path, *, check: bool) -> int:
+    """Bring *folder* to *pages*; with *check* only compare, and return 1 when they differ."""
     stale = []
     for name, lines in pages.items():
-        path = FOLDER / f"{name}.md"
+        path = folder / f"{name}.md"
         text = MARK + "\n".join(lines).rstrip("\n") + "\n"
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
-        stale.append(path)
-        if "--check" not in arguments:
-            FOLDER.mkdir(parents=True, exist_ok=True)
+        stale.append(path.name)
+        if not check:
+            folder.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}")
-    if stale and "--check" in arguments:
-        names = ", ".join(path.name for path in stale)
-        print(f"out of date: {names}; run tools/write_reference.py", file=sys.stderr)
+    if stale and check:
+        print(f"out of date: {', '.join(stale)}; run tools/write_reference.py", file=sys.stderr)
         return 1
     return 0
 

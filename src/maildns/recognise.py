@@ -211,6 +211,10 @@ class Recognised:
     name: str = ""
 
 
+# Octets that were not UTF-8 come as halves of surrogate pairs, which nothing can print.
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def recognise(text: str, *, name: str = "", rrtype: str = "") -> Recognised:
     r"""
     Say which record *text* is; *name* and *rrtype*, where they are known, decide.
@@ -222,6 +226,7 @@ def recognise(text: str, *, name: str = "", rrtype: str = "") -> Recognised:
     >>> recognise("example.com. 3600 IN MX 10 mail.example.com.").record.host
     'mail.example.com'
     """
+    text, name = _HALF.sub("\ufffd", text), _HALF.sub("\ufffd", name)
     if len(text) > MAX_CHARACTERS:
         error = RecordSyntaxError("this is too long to be a record", text, (MAX_CHARACTERS,) * 2)
         return Recognised(None, text[:MAX_CHARACTERS], error=error, name=name)

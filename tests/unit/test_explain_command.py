@@ -97,3 +97,9 @@ def test_every_document_has_a_schema_with_descriptions():
         if name != "config":
             assert schema["properties"]["kind"]["const"] == name
             assert schema["properties"]["version"]["const"] == 1
+
+
+def test_the_rules_of_one_protocol_are_listed():
+    out = run_cli("rule", "zone").out
+    assert "zone-several-spf" in out
+    assert "dmarc-policy-none" not in out

@@ -144,3 +144,10 @@ def test_texts_of_one_name_are_seen_together():
     texts = '"v=spf1 mx -all"\n"v=spf1 a -all"\n"google-site-verification=x"\n'
     assert "zone-several-spf" in run_cli("lint", "--name", "example.com", input=texts).out
     assert "zone-several-spf" not in run_cli("lint", input=texts).out
+
+
+def test_octets_that_are_no_text_are_shown_as_such():
+    text = b"version: STSv1\nmode: \xff\n"
+    document = json.loads(run_cli("lint", "--json", input=text).out)
+    assert document["records"][0]["text"] == "version: STSv1\nmode: \ufffd\n"
+    assert run_cli("lint", "\udcff/zone").err.startswith("error: ·/zone: there is no such file")

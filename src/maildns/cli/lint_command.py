@@ -84,6 +84,7 @@ def check_type(type: str) -> None:
 
 
 def _report(target: str, name: str, type: str) -> tuple[str, Report]:
+    from maildns.cli.show_findings import printable
     from maildns.zonelint import lint_any
 
     if target == "-":
@@ -95,7 +96,7 @@ def _report(target: str, name: str, type: str) -> tuple[str, Report]:
     if _is_file(path):
         text = _file_text(path)
         origin = name or origin_of(path, text)
-        return target, lint_any(text, name=origin, rrtype=_kind(type), path=path)
+        return printable(target), lint_any(text, name=origin, rrtype=_kind(type), path=path)
     report = lint_any(target, name=name, rrtype=_kind(type))
     if not report.linted and not type:
         raise _not_a_target(target)
@@ -153,9 +154,10 @@ def origin_of(path: Path, text: str) -> str:
 
 
 def _not_a_target(target: str) -> Exception:
+    from maildns.cli.show_findings import shortened
     from maildns.errors import InputError, UsageError
 
-    shown = target if len(target) <= 60 else target[:59] + "…"
+    shown = shortened(target, 60)
     if not re.search(r"\s|[=;]", target) and ("/" in target or "." in target):
         hint = "give a zone file that exists, or the text of a record in quotes"
         return InputError("there is no such file, and it is not a record", path=shown, hint=hint)

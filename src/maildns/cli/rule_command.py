@@ -17,7 +17,9 @@ def command(
     id: Annotated[
         str,
         typer.Argument(
-            metavar="[ID]", help="The rule; nothing lists them all.", show_default=False
+            metavar="[ID]",
+            help="The rule, or a protocol; nothing lists them all.",
+            show_default=False,
         ),
     ] = "",
     *,
@@ -27,8 +29,9 @@ def command(
     from maildns.rules import all_rules
 
     rules = all_rules()
-    if not id:
-        _show_all(list(rules.values()), json=json)
+    group = [rule for rule in rules.values() if not id or rule.id.partition("-")[0] == id.lower()]
+    if group:
+        _show_all(group, json=json)
         return
     rule = rules.get(id.strip().strip("[]").lower())
     if rule is None:

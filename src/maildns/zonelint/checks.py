@@ -105,10 +105,11 @@ def _commented(zone: ZoneFacts, at: int, seen: Recognised) -> Fix | None:
     # Something was cut only where the record says less than the line.
     if match is None or seen.text not in match[1] or ";" in seen.text.rstrip("; "):
         return None
-    whole = recognise_rdata(Txt.of(match[1].strip()), record.owner)
+    meant = Txt.of(match[1].strip().encode("utf-8", "replace"))
+    whole = recognise_rdata(meant, record.owner)
     if whole.kind is not seen.kind or whole.error is not None:
         return None
-    return Fix("put it in quotes", str(Txt.of(match[1].strip())))
+    return Fix("put it in quotes", str(meant))
 
 
 def _cut(text: str) -> str:

@@ -17,7 +17,6 @@ from maildns.recognise import (
     kind_named,
     recognise,
     recognise_rdata,
-    unquoted,
 )
 from maildns.zonefile import ZoneRecord, parse_records
 from maildns.zonelint import rules
@@ -200,8 +199,5 @@ def _of_one(text: str, name: str, rrtype: str) -> Report:
     if seen.kind is None:
         return Report((), 1)
     subject = seen.name or seen.kind.title
-    shown = seen.text if seen.kind.rrtype else unquoted(text)
-    linted = Linted(
-        subject, seen.kind.id, seen.kind.rrtype, shown, tuple(findings_of(seen, subject))
-    )
-    return Report((linted,))
+    found = tuple(findings_of(seen, subject))
+    return Report((Linted(subject, seen.kind.id, seen.kind.rrtype, seen.text, found),))
