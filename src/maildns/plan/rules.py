@@ -89,17 +89,20 @@ def lint_wishes(wishes: Iterable[Wanted]) -> Iterator[Finding]:
     DKIM keys are judged where they are read.
     """
     for wish in wishes:
-        subject = f"{wish.name} {wish.rrtype}"
-        tlsa = [record for record in wish.records if isinstance(record, Tlsa)]
-        exchangers = [record for record in wish.records if isinstance(record, Mx)]
-        found = [*dane.lint_rrset(tlsa, subject), *mx.lint_rrset(exchangers, subject)]
-        if wish.kind not in {Kind.DKIM, Kind.GRANT}:
-            for record in wish.records:
-                if isinstance(record, Txt):
-                    found += [replace(one, subject=subject) for one in _of_text(record.text)]
-        for finding in found:
+        for finding in _of_wish(wish):
             if finding.severity is not Severity.INFO and finding.rule not in _SAID_ELSEWHERE:
                 yield finding
+
+
+def _of_wish(wish: Wanted) -> Iterator[Finding]:
+    subject = f"{wish.name} {wish.rrtype}"
+    yield from dane.lint_rrset([one for one in wish.records if isinstance(one, Tlsa)], subject)
+    yield from mx.lint_rrset([one for one in wish.records if isinstance(one, Mx)], subject)
+    # DKIM keys are judged where they are read; a grant is no policy.
+    texts = [] if wish.kind in {Kind.DKIM, Kind.GRANT} else wish.records
+    for record in texts:
+        if isinstance(record, Txt):
+            yield from (replace(one, subject=subject) for one in _of_text(record.text))
 
 
 @lru_cache(maxsize=4096)  # a provider's domains share most of their records
