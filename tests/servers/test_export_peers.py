@@ -83,9 +83,9 @@ def test_bind_loads_a_zone_without_a_host_of_its_own(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def browse(page, tmp_path):
-    """The page as a browser has it after its script has run."""
-    path = tmp_path / "page.html"
+def browse(page, tmp_path, name="page.html"):
+    """The page as a browser has it after its script has run; the browser keeps its profile."""
+    path = tmp_path / name
     path.write_text(page)
     flags = [
         "--headless",
@@ -120,3 +120,15 @@ def test_a_browser_runs_the_pages_own_script_and_no_other(tmp_path):
     assert "<title>DNS records for mail: example.com</title>" in seen
     assert "Cannot be entered: Namecheap" in seen
     assert "<img" not in seen
+
+
+def test_a_browser_remembers_the_form_and_what_was_ticked(tmp_path):
+    page = html_text(RECORDS)
+    first = re.search(r'data-id="(\w+)"', page)[1]
+    store = f"localStorage.setItem('maildns:form', 'route53'); localStorage.setItem('maildns:{first}', '1')"
+    browse(f"<!doctype html><script>{store}</script>", tmp_path, "before.html")
+    seen = browse(page, tmp_path)
+    assert f"1 of {len(RECORDS)} done" in seen
+    assert f"<code>10 {HOST}</code>" in seen, "the values of the form that was chosen last"
+    assert "leave it empty" in seen, "Route 53 wants no @"
+    assert "an @ would be taken literally" in seen

@@ -278,6 +278,30 @@ def test_octodns_gets_a_file_a_zone_with_its_own_escapes():
     assert octodns_text(RECORDS).count("\n---\n") == 1
 
 
+def test_octodns_gets_everything_in_the_order_that_it_insists_on():
+    owners = ["s10", "s9", "9a", "_587._tcp.mail", "_25._tcp.mail"]
+    records = [
+        ExportRecord("x.example", "", "", f"{one}.x.example", "MX", 1, Mx(1, ".")) for one in owners
+    ]
+    text = octodns_text(records)
+    assert re.findall(r'^"(.*)":$', text, re.MULTILINE) == [
+        "9a",
+        "_25._tcp.mail",
+        "_587._tcp.mail",
+        "s9",
+        "s10",
+    ], "numbers by their size"
+    assert (
+        text.count('  - ttl: 1\n    type: MX\n    value: {"exchange": ".", "preference": 1}') == 5
+    )
+
+
+def test_records_of_one_zone_that_stand_apart_come_together():
+    mixed = [RECORDS[0], next(one for one in RECORDS if one.zone == "example.net"), RECORDS[1]]
+    assert zone_text(mixed).count("$ORIGIN") == 2
+    assert octodns_text(mixed).count("---\n") == 2
+
+
 def test_dnscontrol_leaves_other_records_alone():
     text = dnscontrol_text(RECORDS)
     assert text.count("NO_PURGE,") == 2

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import xml.dom.minidom
 from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from maildns.cli.common import ExitCode, exit_code_of
 from maildns.cli.export_command import Format, Order, choose, command
+from maildns.cli.show_export import show_table
 from maildns.errors import InputError, UsageError
 from maildns.export.beside import client_files, policy_files, signing_files
 from maildns.export.document import ExportDocument
+from maildns.export.forms import fill_in, form_named
 from maildns.plan.desired import Scene
 from maildns.protocols import dkim, mtasts
 from maildns.protocols.dkim import SignerKey
@@ -71,7 +76,7 @@ FORMATS = [
     (Format.TABLE, "example.com\t@\tMX"),
     (Format.HTML, "<!doctype html>"),
     (Format.JSON, '"kind": "export"'),
-    (Format.OCTODNS, "- type: MX"),
+    (Format.OCTODNS, "    type: MX"),
     (Format.DNSCONTROL, 'D("example.com"'),
     (Format.TERRAFORM, 'resource "dns_mx_record_set"'),
 ]
@@ -99,6 +104,26 @@ def test_octodns_writes_a_file_a_zone(export, tmp_path):
         "example.com.yaml",
         "example.net.yaml",
     ]
+
+
+def test_zone_text_into_a_folder_is_a_file_a_zone(export, tmp_path):
+    (tmp_path / "zones").mkdir()
+    export(format=Format.ZONE, out=tmp_path / "zones")
+    assert "$ORIGIN example.net." in (tmp_path / "zones" / "example.net.zone").read_text()
+    assert "example.net." not in (tmp_path / "zones" / "example.com.zone").read_text()
+
+
+def test_a_terminal_shows_every_value_whole_on_its_line(config):
+    selection = choose(open_project(config), [], "public")
+    console = Console(file=io.StringIO(), width=60, soft_wrap=True, force_terminal=True)
+    show_table(selection.records, selection.requests, form_named("strato"), console)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+    for record in selection.records:
+        value = fill_in(record, form_named("strato")).fields["value"]
+        assert f"    {value}\n" in shown
+    assert "STRATO's list of types has no" not in shown, "there is nothing that it refuses"
+    assert "(empty)" in shown
+    assert "Please set the reverse DNS" in shown
 
 
 def test_a_zone_can_be_picked_as_people_write_it(export):

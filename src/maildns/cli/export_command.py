@@ -9,40 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from maildns.cli.common import CONFIG, ConfigOption, JsonOption, errors, output, write
-from maildns.dnsdata import is_within, name, unicode_name
 from maildns.errors import UsageError
-from maildns.export.forms import (
-    FIELDS,
-    GENERIC,
-    Form,
-    FormRow,
-    describe,
-    form_named,
-    forms,
-)
-from maildns.export.record import (
-    ExportRecord,
-    ReverseRequest,
-    by_zone,
-    chosen,
-    from_wanted,
-    without_reverse,
-)
-from maildns.export.table import columns_of, remark, rows_of, table_text
-from maildns.export.zone import request_comments
-from maildns.plan.desired import PUBLIC, Scene, desired
-from maildns.safefile import replace_file
-from maildns.wiring import Project, open_project
 
 if TYPE_CHECKING:
     from maildns.export.files import OutputFile
+    from maildns.export.forms import Form
+    from maildns.export.record import ExportRecord, ReverseRequest
+    from maildns.plan.desired import Scene
     from maildns.protocols.dkim import SignerKey
+    from maildns.wiring import Project
+
+PUBLIC = "public"
 
 
 class Format(StrEnum):
@@ -79,6 +58,8 @@ class Order:
 
     def named_form(self) -> Form | None:
         """The form that was asked for."""
+        from maildns.export.forms import form_named
+
         return form_named(self.form) if self.form else None
 
 
@@ -100,7 +81,9 @@ def command(
     view: Annotated[str, typer.Option(help="The view whose records are wanted.")] = PUBLIC,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write to this file; for octodns and files, into this folder."),
+        typer.Option(
+            help="Write to this file; or into this folder, a file for each zone."
+        ),
     ] = None,
     records_only: Annotated[
         bool,
@@ -117,18 +100,25 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Print the records for a zone file, a web form or another tool."""
+    from maildns.cli.show_export import show_forms
+    from maildns.wiring import open_project
+
     if list_forms:
         show_forms(as_json=json)
         return
     wanted = Format.JSON if json else format
-    if form is not None and wanted is not Format.TERRAFORM:
-        form_named(form)  # a misspelt form is said before anything is read
-    selection = choose(open_project(config), zone or [], view)
-    _WRITERS[wanted](selection, Order(form, out, records_only, force))
+    order = Order(form, out, records_only, force)
+    if wanted is not Format.TERRAFORM:
+        order.named_form()  # a misspelt form is said before anything is read
+    _WRITERS[wanted](choose(open_project(config), zone or [], view), order)
 
 
 def choose(project: Project, zones: Sequence[str], view: str) -> Selection:
     """The records of *view*, of all zones or those named; raises `UsageError` for one unknown."""
+    from maildns.dnsdata import is_within, name
+    from maildns.export.record import chosen, from_wanted, without_reverse
+    from maildns.plan.desired import Scene, desired
+
     if view != PUBLIC and view not in project.intent.view:
         known = ", ".join(dict.fromkeys([PUBLIC, *project.intent.view]))
         raise UsageError(f"there is no view {view!r}", f"there are: {known}")
@@ -148,12 +138,26 @@ def choose(project: Project, zones: Sequence[str], view: str) -> Selection:
 
 
 def _zone(what: Selection, order: Order) -> None:
+    from maildns.export.files import OutputFile
+    from maildns.export.record import by_zone
     from maildns.export.zone import zone_text
 
-    _put(order, zone_text(what.records, what.requests, records_only=order.records_only))
+    if order.out is None or not order.out.is_dir():
+        _put(order, zone_text(what.records, what.requests, records_only=order.records_only))
+        return
+    files = [
+        OutputFile(f"{zone}.zone", zone_text(members, records_only=order.records_only), "a zone")
+        for zone, members in by_zone(what.records)
+    ]
+    _put_files(order.out, files, force=order.force)
 
 
 def _table(what: Selection, order: Order) -> None:
+    from maildns.cli.show_export import show_table
+    from maildns.export.forms import GENERIC, form_named
+    from maildns.export.table import table_text
+    from maildns.export.zone import request_comments
+
     form = order.named_form() or form_named(GENERIC)
     console = output()
     if order.out is None and console.is_terminal:
@@ -226,6 +230,7 @@ def _files(what: Selection, order: Order) -> None:
 
 def _signing_keys(project: Project) -> list[SignerKey]:
     """Every domain's keys, by their paths here; what is in the files is not looked at again."""
+    from maildns.dnsdata import name
     from maildns.intent.load import settings
     from maildns.materials import key_path
     from maildns.protocols.dkim import SignerKey
@@ -253,6 +258,8 @@ _WRITERS: dict[Format, Callable[[Selection, Order], None]] = {
 
 
 def _put(order: Order, text: str) -> None:
+    from maildns.safefile import replace_file
+
     if order.out is None:
         write(text)
         return
@@ -268,73 +275,3 @@ def _put_files(folder: Path, files: Sequence[OutputFile], *, force: bool) -> Non
     for file in changed:
         console.print(f"{folder / file.path}: {file.note}", markup=False)
     console.print(f"{len(changed)} written, {len(files) - len(changed)} as they should be")
-
-
-# --- on a terminal --------------------------------------------------------------------
-
-
-def show_table(
-    records: Sequence[ExportRecord],
-    requests: Sequence[ReverseRequest],
-    form: Form,
-    console: Console,
-) -> None:
-    """
-    Print what to type, zone by zone, then the reverse names to ask for.
-
-    A value stands on a line of its own and is never cut or folded by us, so that it can
-    be copied whole.
-    """
-    console.print(Text(f"for {form.title}", style="bold"))
-    if form.note:
-        console.print(Text(form.note, style="dim"))
-    for zone, members in by_zone(records):
-        console.print()
-        console.print(Text(unicode_name(zone), style="bold underline"))
-        rows = rows_of(members, form)
-        width = min(max(len(_shown_name(row)) for row in rows), 40)
-        for row in rows:
-            _show_row(row, width, console)
-    if requests:
-        console.print()
-        console.print(Text("to be asked of the provider of each address", style="bold underline"))
-        for request in requests:
-            console.print(Text(f"    {request.text}"))
-
-
-def _show_row(row: FormRow, width: int, console: Console) -> None:
-    head = Text(f"{row.record.rrtype:<6}", style="bold cyan")
-    head.append(f"{_shown_name(row):<{width}}", style="bold default")
-    others = [key for key in columns_of([row]) if key not in {"name", "type", "value"}]
-    fields = "  ".join(f"{FIELDS[key]} {row.fields[key]}" for key in others)
-    if fields:
-        head.append(f"  {fields}", style="not bold default")
-    head.append(f"  {row.record.reason}", style="not bold dim")
-    console.print(head)
-    console.print(Text(f"    {row.fields['value']}", style="strike" if row.refused else ""))
-    if remark(row):
-        console.print(Text(f"    {remark(row)}", style="red" if row.refused else "yellow"))
-
-
-def _shown_name(row: FormRow) -> str:
-    return row.fields["name"] or "(empty)"
-
-
-def show_forms(*, as_json: bool) -> None:
-    """List the forms with what sets them apart."""
-    console = output()
-    if as_json:
-        from maildns.export.document import forms_document
-
-        write(forms_document().model_dump_json(indent=2))
-        return
-    if not console.is_terminal:
-        lines = [f"{key}\t{form.title}\t{form.source}" for key, form in forms().items()]
-        write("\n".join(lines))
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("form", "host", *describe(form_named(GENERIC))):
-        table.add_column(heading, overflow="fold")
-    for key, form in forms().items():
-        table.add_row(Text(key, style="bold"), form.title, *describe(form).values())
-    console.print(table, soft_wrap=False)

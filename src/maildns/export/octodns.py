@@ -8,6 +8,7 @@ library is needed and nothing in a record can be taken for YAML.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def _names(records: Sequence[ExportRecord]) -> Iterator[str]:
     for _, members in by_set(records):
         label = "" if members[0].name == members[0].zone else members[0].label
         names.setdefault(label, []).append(members)
-    for label in sorted(names):
+    for label in sorted(names, key=_natural):
         yield f"{_quoted(label)}:"
         for members in sorted(names[label], key=lambda one: one[0].rrtype):
             yield from _set(members)
@@ -51,13 +52,13 @@ def _set(records: Sequence[ExportRecord]) -> Iterator[str]:
     first = records[0]
     values = [_value(record.rdata) for record in records]
     yield f"  # {' '.join((first.reason or first.kind).split())}"
-    yield f"  - type: {first.rrtype}"
-    yield f"    ttl: {first.ttl_seconds}"
+    yield f"  - ttl: {first.ttl_seconds}"
+    yield f"    type: {first.rrtype}"
     if len(values) == 1:
-        yield f"    value: {json.dumps(values[0])}"
+        yield f"    value: {_quoted(values[0])}"
     else:
         yield "    values:"
-        yield from (f"    - {json.dumps(value)}" for value in values)
+        yield from (f"    - {_quoted(value)}" for value in values)
 
 
 def _value(rdata: Rdata) -> Any:
@@ -101,5 +102,19 @@ def escape(txt: Txt) -> str:
     )
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text)
+def _quoted(value: Any) -> str:
+    # octoDNS refuses mappings whose keys are not sorted.
+    return json.dumps(value, sort_keys=True)
+
+
+def _natural(label: str) -> tuple[str | int, ...]:
+    """
+    The order in which octoDNS wants names: numbers in them by their size.
+
+    >>> sorted(["s10", "s9", "_25._tcp", ""], key=_natural)
+    ['', '_25._tcp', 's9', 's10']
+    """
+    parts = [part for part in re.split(r"([0-9]+)", label) if part]
+    # A text comes first, so that a text is never compared with a number.
+    lead = [""] if parts and parts[0].isdigit() else []
+    return tuple(int(part) if part.isdigit() else part for part in [*lead, *parts])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from maildns.dnsdata import Ptr, Rdata, Txt, is_within, labels, parent, relative
 from maildns.errors import UsageError
@@ -109,9 +108,11 @@ def zone_of(owner: str, zones: Iterable[str]) -> str:
 
 
 def by_zone(records: Iterable[ExportRecord]) -> Iterator[tuple[str, list[ExportRecord]]]:
-    """The records zone by zone, in their order."""
-    for zone, members in groupby(records, key=lambda record: record.zone):
-        yield zone, list(members)
+    """The records zone by zone, each zone where its first record stands."""
+    zones: dict[str, list[ExportRecord]] = {}
+    for record in records:
+        zones.setdefault(record.zone, []).append(record)
+    yield from zones.items()
 
 
 def by_set(

@@ -48,7 +48,7 @@ def _zone_lines(zone: str, records: Sequence[ExportRecord], *, records_only: boo
     if not records_only:
         server = name_server(zone, records)
         yield ""
-        yield "; Stand-ins: put your own name servers into these two lines."
+        yield "; Stand-ins: put your own name servers here, and raise the serial with each change."
         yield f"{'@':<{width}} SOA   {server} hostmaster.{absolute(zone)} {SERIAL} {TIMES}"
         yield f"{'@':<{width}} NS    {server}"
     groups = groupby(records, key=lambda record: (record.group, record.kind, record.reason))
