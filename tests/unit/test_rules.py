@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import maildns
 from maildns.recognise import KINDS
 from maildns.rules import all_rules
 from maildns.zonelint import lint_any
@@ -55,6 +56,14 @@ def named_by_tests():
 @pytest.mark.parametrize("rule", WITHOUT, ids=ids(WITHOUT))
 def test_a_rule_without_examples_is_named_by_a_test(rule, named_by_tests):
     assert rule.id in named_by_tests
+
+
+def test_no_module_with_rules_is_forgotten():
+    source = Path(maildns.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in source.rglob("*.py"))
+    registered = set(re.findall(r'\brule\(\s*"([a-z0-9-]+)"', text))
+    assert registered <= set(RULES)
+    assert len(registered) > 60
 
 
 def test_the_rules_are_sorted_and_many():

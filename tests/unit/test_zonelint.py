@@ -93,6 +93,28 @@ def test_the_mend_is_a_ready_record(text, rule, record):
     assert finding.fix.record == (record or "10 host.example.com.")
 
 
+PLACES = [
+    ("@", "v=DMARC1; p=none", "_dmarc.example.com"),
+    ("dmarc", "v=DMARC1; p=none", "_dmarc.example.com"),
+    ("*", "v=DMARC1; p=none", "_dmarc.example.com"),
+    ("_mta-sts", "v=DMARC1; p=none", "_dmarc.example.com"),
+    ("s1._domainkey.sub", "v=DMARC1; p=none", "_dmarc.sub.example.com"),
+    ("_dmarc", "v=spf1 -all", "example.com"),
+    ("s1._domainkey", "v=spf1 -all", "example.com"),
+    ("mta-sts", "v=STSv1; id=1;", "_mta-sts.example.com"),
+    ("smtp", "v=TLSRPTv1; rua=mailto:a@example.com", "_smtp._tls.example.com"),
+    ("@", "v=DKIM1; p=", "SELECTOR._domainkey.example.com"),
+]
+
+
+@pytest.mark.parametrize("owner, text, place", PLACES)
+def test_a_record_in_the_wrong_place_is_told_the_right_one(owner, text, place):
+    findings = lint_zone(f'{ORIGIN}{owner} TXT "{text}"').findings
+    (finding,) = [one for one in findings if one.rule == "zone-wrong-place"]
+    assert finding.fix is not None
+    assert finding.fix.says == f"move it to {place}"
+
+
 def test_what_follows_from_a_missing_quote_is_not_told_as_well():
     (one,) = lint_zone(ORIGIN + "@ TXT v=spf1 mx -all").linted
     assert [finding.rule for finding in one.findings] == ["zone-strings-run-together"]

@@ -185,8 +185,9 @@ _RESERVED = {"_dmarc", "_mta-sts", "_domainkey", "_smtp", "_tls", "_bimi", "_rep
 def _right_place(owner: str, kind: str) -> str | None:
     """Where a record of *kind* at *owner* belongs; None: it stands right."""
     parts = labels(owner)
-    # The domain it is meant for: what is left without the labels of other places.
-    domain = ".".join(part for part in parts if part not in _RESERVED and part != "*") or owner
+    # The domain it is meant for: what stands behind the labels of other places.
+    behind = max((at + 1 for at, part in enumerate(parts) if part in _RESERVED), default=0)
+    domain = ".".join(parts[behind:]).removeprefix("*.") or owner
     if kind in _HEADS:
         head = _HEADS[kind]
         if owner == head or owner.startswith(head + "."):
