@@ -66,6 +66,7 @@ _GROUPS = {
     "plan": "The plan",
     "spf": "SPF",
     "tlsrpt": "TLS-RPT",
+    "tsig": "TSIG",
     "zone": "The zone",
 }
 

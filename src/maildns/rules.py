@@ -20,7 +20,12 @@ _PROTOCOLS = (
     "spf",
     "tlsrpt",
 )
-_OTHERS = ("maildns.recognise", "maildns.zonelint.rules", "maildns.plan.rules")
+_OTHERS = (
+    "maildns.plan.rules",
+    "maildns.publish.tsig",
+    "maildns.recognise",
+    "maildns.zonelint.rules",
+)
 
 
 def all_rules() -> dict[str, Rule]:
