@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from maildns.dnsdata import Ptr, Rdata, Txt, is_within, labels, parent, relative
@@ -60,7 +60,8 @@ def from_wanted(
     once, and all records of an RRset have its lowest TTL (RFC 2181 section 5.2). Wishes for
     absence are left out: an export says what should stand, not what should go.
     """
-    known = list(zones)
+    order = {zone: at for at, zone in enumerate(zones)}
+    known = frozenset(order)
     found: dict[tuple[str, str, Rdata], ExportRecord] = {}
     for wish in wishes:
         zone = zone_of(wish.name, known)
@@ -70,9 +71,7 @@ def from_wanted(
                 zone, wish.group, str(wish.kind), wish.name, wish.rrtype, ttl, rdata, wish.reason
             )
             found.setdefault((wish.name, wish.rrtype, rdata), record)
-    order = {zone: at for at, zone in enumerate(known)}
-    for record in found.values():
-        order.setdefault(record.zone, len(order))
+            order.setdefault(zone, len(order))
     records = sorted(found.values(), key=lambda one: (one.is_reverse, order[one.zone]))
     return list(_with_one_ttl(records))
 
@@ -87,7 +86,7 @@ def _with_one_ttl(records: Sequence[ExportRecord]) -> Iterator[ExportRecord]:
         yield record if record.ttl_seconds == ttl else replace(record, ttl_seconds=ttl)
 
 
-def zone_of(owner: str, zones: Iterable[str]) -> str:
+def zone_of(owner: str, zones: Container[str]) -> str:
     """
     The zone that *owner* stands in: the longest of *zones*, else a guess.
 
@@ -98,13 +97,15 @@ def zone_of(owner: str, zones: Iterable[str]) -> str:
     >>> zone_of("_25._tcp.mx1.provider.example", [])
     'provider.example'
     """
-    holders = [zone for zone in zones if zone != "." and is_within(owner, zone)]
-    if holders:
-        return max(holders, key=len)
+    above = owner
+    while above != ".":
+        if above in zones:
+            return above
+        above = parent(above)
     host = labels(owner)
     while len(host) > 2 and (host[0].startswith("_") or host[0] == "*"):
         host = host[1:]
-    return parent(".".join(host)) if len(host) > 2 else ".".join(host)
+    return ".".join(host[1:] if len(host) > 2 else host)
 
 
 def by_zone(records: Iterable[ExportRecord]) -> Iterator[tuple[str, list[ExportRecord]]]:
