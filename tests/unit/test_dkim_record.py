@@ -145,7 +145,7 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text, rule, mended", TEXTS)
+@pytest.mark.parametrize("text, rule, mended", TEXTS, ids=range(len(TEXTS)))
 def test_a_broken_text_is_a_finding_with_its_mend(text, rule, mended):
     first = dkim.lint_text(text, "s._domainkey.example.com")[0]
     assert (first.rule, first.subject) == (rule, "s._domainkey.example.com")

@@ -239,3 +239,26 @@ def test_parity_fails_where_a_view_shows_another_record():
     plan = plan_for(LAN, publishers=held)
     bad = [check for check in plan.checks if check.failed]
     assert [(check.view, check.subject) for check in bad] == [("lan", "example.com")]
+
+
+ADVICE = [
+    # what is described, the rule that speaks, how gravely
+    (f'{SERVER}[domain."a.example"]\n', "plan-no-dkim", "warn"),
+    (f'{SERVER}[domain."a.example"]\n', "plan-no-dmarc-reports", "warn"),
+    (CONFIG, "plan-dmarc-ladder", "info"),
+    (CONFIG + 'mta_sts = "testing"\n', "plan-sts-policy-file", "info"),
+    ('[domain."a.example"]\n', "plan-no-server", "error"),
+    ('[server."mx.a.example"]\n[domain."a.example"]\n', "plan-server-without-address", "warn"),
+    (CONFIG.replace("reports_to", "percent = 50, reports_to"), "dmarc-percent-partial", "warn"),
+]
+
+
+@pytest.mark.parametrize("config, rule, severity", ADVICE)
+def test_a_description_that_lacks_something_is_told(config, rule, severity):
+    found = {finding.rule: finding.severity for finding in plan_for(config).findings}
+    assert found.get(rule) == severity
+
+
+def test_a_complete_description_is_only_told_the_next_step():
+    found = plan_for(CONFIG.replace("reports_to", 'policy = "quarantine", reports_to')).findings
+    assert list(found) == []
