@@ -3,9 +3,9 @@ The documentation is executed: what it shows is what happens.
 
 In README.md and docs/**/*.md, per file and in order, in one empty folder:
 
-* a `console` block is a transcript: lines after `$ ` are run by sh, the lines below are
-  what they print (standard output and error); a line `...` stands for any lines, and
-  `...` within a line for any text;
+* a `console` block is a transcript: lines after `$ ` are run by sh, with those after `> `
+  that go on with them; the lines below are what they print (standard output and error);
+  a line `...` stands for any lines, and `...` within a line for any text;
 * a `python` block is run, as doctest where it has prompts;
 * a block with `file=NAME` after its language is written to that file;
 * a block with `not-run=REASON` is not run.
@@ -71,7 +71,7 @@ def commands(body: str) -> list[tuple[str, str]]:
         if line.startswith("$ "):
             steps.append(([line[2:]], []))
             continued = line.endswith("\\")
-        elif continued:
+        elif continued or (steps and not steps[-1][1] and line.startswith("> ")):
             steps[-1][0].append(line.removeprefix("> "))
             continued = line.endswith("\\")
         elif steps:
