@@ -1,0 +1,73 @@
+"""What a receiver finds when it looks for the picture (draft section 7.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from maildns.ask import Answer, Inquiry, Question
+from maildns.dnsdata import Txt
+from maildns.errors import RecordSyntaxError
+from maildns.protocols.bimi.record import BimiRecord, announces, owner_name, parse
+
+
+class BimiResult(StrEnum):
+    """How the lookup ended."""
+
+    FOUND = "found"  # there is a record with a picture
+    DECLINED = "declined"  # the domain wants none
+    NONE = "none"  # there is no record
+    PERMERROR = "permerror"  # several, or a malformed one
+    TEMPERROR = "temperror"  # it cannot be known now
+
+
+@dataclass(frozen=True, slots=True)
+class BimiLookup:
+    """The record at `owner`; `reason` says why there is none that counts."""
+
+    result: BimiResult
+    owner: str
+    record: BimiRecord | None = None
+    reason: str = ""
+    ttl_seconds: int | None = None
+
+
+def record_lookup(
+    domain: str, selector: str = "default", *, organizational_domain: str = ""
+) -> Inquiry[BimiLookup]:
+    """
+    Look up the BIMI record of *domain*, the author's, and then of its organizational domain.
+
+    Whether DMARC lets the picture be shown is not asked. Raises `RecordSyntaxError` when a
+    name is none.
+    """
+    owners = [owner_name(domain, selector)]
+    if organizational_domain:
+        owners.append(owner_name(organizational_domain, selector))
+    lookup = BimiLookup(BimiResult.NONE, owners[0])
+    for owner in dict.fromkeys(owners):
+        (answer,) = yield (Question(owner, "TXT"),)
+        lookup = _judge(owner, answer)
+        if lookup.result is not BimiResult.NONE:
+            return lookup
+    return lookup
+
+
+def _judge(owner: str, answer: Answer) -> BimiLookup:
+    if answer.failed:
+        reason = f"{answer.question}: {answer.detail or answer.outcome}"
+        return BimiLookup(BimiResult.TEMPERROR, owner, reason=reason)
+    ttl = answer.ttl_seconds
+    texts = [one.text for one in answer.records if isinstance(one, Txt) and announces(one.text)]
+    if not texts:
+        return BimiLookup(BimiResult.NONE, owner, None, f"there is no BIMI record at {owner}", ttl)
+    if len(texts) > 1:
+        reason = f"there are {len(texts)} BIMI records at {owner}; receivers use none of them"
+        return BimiLookup(BimiResult.PERMERROR, owner, None, reason, ttl)
+    try:
+        record = parse(texts[0])
+    except RecordSyntaxError as error:
+        return BimiLookup(BimiResult.PERMERROR, owner, None, str(error), ttl)
+    if record.declines:
+        return BimiLookup(BimiResult.DECLINED, owner, record, "the domain wants no picture", ttl)
+    return BimiLookup(BimiResult.FOUND, owner, record, "", ttl)
