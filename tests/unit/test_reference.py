@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
-from maildns.cli.documents import DOCUMENTS
+import maildns
+from maildns.cli.documents import DOCUMENTS, model_of
 from maildns.intent.model import Domain, Server
 from maildns.rules import all_rules
 
@@ -38,6 +40,14 @@ def test_every_key_of_the_config_has_its_line(tool):
 def test_every_document_has_its_section(tool):
     page = "\n".join(tool.documents())
     assert all(f"\n## {kind}\n" in page for kind in DOCUMENTS)
+
+
+def test_no_document_is_forgotten():
+    source = Path(maildns.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in source.rglob("*.py"))
+    kinds = set(re.findall(r'\bkind: Literal\["([a-z-]+)"\]', text))
+    assert kinds == set(DOCUMENTS)
+    assert all(model_of(kind).model_fields["kind"].default == kind for kind in kinds)
 
 
 def test_a_stale_page_is_found_and_nothing_written(tool, tmp_path):

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 DOCUMENTS: dict[str, str] = {
     "applied": "maildns.cli.documents:AppliedDocument",
+    "dkim-check": "maildns.cli.protocol_documents:DkimCheckDocument",
+    "dkim-files": "maildns.cli.protocol_documents:DkimFilesDocument",
+    "dkim-key": "maildns.cli.protocol_documents:DkimKeyDocument",
+    "dkim-keys": "maildns.cli.protocol_documents:DkimKeysDocument",
+    "dmarc-check": "maildns.cli.protocol_documents:DmarcCheckDocument",
+    "dmarc-record": "maildns.cli.protocol_documents:DmarcRecordDocument",
     "explain": "maildns.cli.documents:ExplainDocument",
     "export": "maildns.export.document:ExportDocument",
     "lint": "maildns.cli.documents:LintDocument",
@@ -29,6 +35,12 @@ DOCUMENTS: dict[str, str] = {
     "proof": "maildns.plan.document:ProofDocument",
     "rule": "maildns.cli.documents:RuleDocument",
     "rules": "maildns.cli.documents:RulesDocument",
+    "spf-check": "maildns.cli.protocol_documents:SpfCheckDocument",
+    "spf-diff": "maildns.cli.protocol_documents:SpfDiffDocument",
+    "spf-record": "maildns.cli.protocol_documents:SpfRecordDocument",
+    "spf-tree": "maildns.cli.protocol_documents:SpfTreeDocument",
+    "tlsa": "maildns.cli.protocol_documents:TlsaDocument",
+    "tlsa-check": "maildns.cli.protocol_documents:TlsaCheckDocument",
 }
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from maildns.dnsdata import unicode_name
 from maildns.errors import point_at
 from maildns.finding import Finding, Severity
+from maildns.recognise import KINDS
 from maildns.zonelint import Linted
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARN: "yellow", Severity.INFO: "cyan"}
@@ -28,7 +29,8 @@ def printable(text: str) -> str:
 def show_linted(linted: Linted, source: str, console: Console) -> None:
     """Print one record with its findings, the worst first."""
     head = Text(printable(unicode_name(linted.subject)), style="bold")
-    if linted.rrtype:
+    titles = {kind.title for kind in KINDS.values()}
+    if linted.rrtype and linted.subject not in titles:
         head.append(f" {linted.rrtype}", style="bold")
     place = ":".join(str(part) for part in (source, linted.line) if part not in ("", None))
     if place:
