@@ -124,7 +124,7 @@ def of_domain(scene: Scene, domain: str) -> Iterator[Wanted]:
         yield from _transport_wishes(scene, domain, own)
         yield from _client_wishes(scene, domain, own)
         if own.bimi is not None:
-            record = bimi.build(logo=own.bimi.logo, evidence=own.bimi.evidence or "")
+            record = bimi.build(own.bimi.logo, authority_evidence=own.bimi.evidence or "")
             owner = f"{own.bimi.selector}._bimi.{domain}"
             yield _text(
                 domain,
@@ -383,7 +383,7 @@ def _address(address: IPv4Address | IPv6Address) -> A | AAAA:
 
 
 def _caa_wish(group: str, owner: str, issuers: Sequence[str], ttl: int | None) -> Wanted:
-    records = tuple(caa.build(issuers=issuers))
+    records = tuple(caa.build(issuers))
     reason = "who may issue certificates"
     return Wanted(group, Kind.CAA, owner, "CAA", records, CAA_CLAIM, ttl, reason)
 
