@@ -30,6 +30,7 @@ DOCUMENTS: dict[str, str] = {
     "dmarc-record": "maildns.cli.protocol_documents:DmarcRecordDocument",
     "explain": "maildns.cli.documents:ExplainDocument",
     "export": "maildns.export.document:ExportDocument",
+    "forms": "maildns.export.document:FormsDocument",
     "lint": "maildns.cli.documents:LintDocument",
     "plan": "maildns.plan.document:PlanDocument",
     "proof": "maildns.plan.document:ProofDocument",
