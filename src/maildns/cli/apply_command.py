@@ -87,7 +87,7 @@ def _agreed(plan: Plan, *, json: bool, yes: bool, force: bool) -> bool:
     if not json:
         show_plan(plan, output())
     if plan.dangers and plan.changes and not force:
-        raise UnsafePlan(plan.dangers, hint="mend it, or carry it out all the same: --force")
+        raise UnsafePlan(plan.dangers, hint="correct maildns.toml, or carry it out all the same: --force")
     if plan.unknown:
         what = ", ".join(f"{one.name} {one.rrtype}" for one in plan.unknown[:3])
         raise PublishError(
