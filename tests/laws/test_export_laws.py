@@ -18,7 +18,7 @@ from maildns.export import octodns, table
 from maildns.export.dnscontrol import dnscontrol_text
 from maildns.export.document import ExportDocument, document_of
 from maildns.export.files import OutputFile, write_files
-from maildns.export.forms import fill_in, forms
+from maildns.export.forms import fill_in, forms, typed
 from maildns.export.page import html_text
 from maildns.export.record import ExportRecord
 from maildns.export.terraform import hcl, terraform_text
@@ -137,15 +137,27 @@ def test_octodns_texts_decode_to_the_same_octets(records):
 @QUICK
 @given(exported())
 def test_dnscontrol_texts_decode_to_the_same_records(records):
-    calls = re.findall(r"^  ([A-Z]+)\((.*)\),$", dnscontrol_text(records), re.MULTILINE)
-    assert len(calls) == len(records)
-    for (macro, arguments), record in zip(calls, records, strict=True):
+    text = dnscontrol_text(records)
+    calls = re.findall(r"^  ([A-Z]+)\((.*)\),$", text, re.MULTILINE)
+    said = [one for one in records if f"not expressible here: {one.name} {one.rrtype} " in text]
+    held = [one for one in records if one.rrtype != "TXT" or utf8(one.rdata.joined)]
+    assert len(calls) == len(held)
+    assert len(said) >= len(records) - len(held)
+    for (macro, arguments), record in zip(calls, held, strict=True):
         plain = arguments.replace("CAA_CRITICAL", '"critical"').replace("TTL(300)", "300")
         values = json.loads(f"[{plain}]")
         assert macro == record.rrtype
         assert values[0] == record.label
         if isinstance(record.rdata, Txt):
-            assert values[1] == record.rdata.text
+            assert values[1].encode() == record.rdata.joined
+
+
+def utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @QUICK
@@ -193,8 +205,10 @@ def test_quoted_forms_hold_the_same_octets(txt, key):
         assert parse_rdata("TXT", value).joined == txt.joined
     elif form.txt == "quoted":
         assert unescape(value[1:-1]) == txt.joined
-    elif txt.text.isprintable():
-        assert value == txt.text
+    elif typed(txt) is not None:
+        assert value.encode() == txt.joined
+    else:
+        assert unescape(value[1:-1]) == txt.joined
 
 
 class Tags(HTMLParser):

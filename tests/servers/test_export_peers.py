@@ -1,7 +1,9 @@
-"""What is exported, in the hands of those that it is for: BIND and a browser."""
+"""What is exported, in the hands of those that it is for: BIND, a browser, Terraform, JavaScript."""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -11,9 +13,11 @@ from ipaddress import IPv4Address
 import pytest
 
 from maildns.dnsdata import A, Caa, Cname, Mx, Srv, Tlsa, Txt
+from maildns.export.dnscontrol import dnscontrol_text
 from maildns.export.forms import form_named
 from maildns.export.page import html_text
 from maildns.export.record import ExportRecord, ReverseRequest
+from maildns.export.terraform import PROVIDERS, hcl, terraform_text
 from maildns.export.zone import zone_text
 from maildns.zonefile import parse_rdata
 
@@ -42,12 +46,12 @@ PARKED = [
 ]
 
 
-def tool(*names):
+def tool(*names, needed=True):
     for name in names:
         found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
         if found:
             return found
-    assert not os.environ.get("CI"), f"{names[0]} must be installed where CI runs"
+    assert not (needed and os.environ.get("CI")), f"{names[0]} must be installed where CI runs"
     pytest.skip(f"{names[0]} is not installed")
 
 
@@ -132,3 +136,62 @@ def test_a_browser_remembers_the_form_and_what_was_ticked(tmp_path):
     assert f"<code>10 {HOST}</code>" in seen, "the values of the form that was chosen last"
     assert "leave it empty" in seen, "Route 53 wants no @"
     assert "an @ would be taken literally" in seen
+
+
+def run(folder, *command, stdin=""):
+    done = subprocess.run(
+        command,
+        input=stdin,
+        cwd=folder,
+        env={**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_terraform_reads_what_is_written_and_would_write_it_alike(tmp_path, provider):
+    text = terraform_text(RECORDS, provider)
+    formatted = run(tmp_path, tool("terraform", "tofu", needed=False), "fmt", "-", stdin=text)
+    assert formatted == text
+
+
+def test_terraform_reads_the_same_strings(tmp_path):
+    texts = [
+        "%{i}._spf.${x}",
+        "$${a} %%{b}",
+        'q"\\',
+        "tab\t\n",
+        "\u00e9 \U0001f600",
+        "\b\f",
+        "$",
+        "%",
+    ]
+    listed = ", ".join(hcl(text) for text in texts)
+    (tmp_path / "main.tf").write_text(f"locals {{\n  texts = [{listed}]\n}}\n")
+    terraform = tool("terraform", "tofu", needed=False)
+    seen = run(tmp_path, terraform, "console", stdin="base64encode(jsonencode(local.texts))\n")
+    assert json.loads(base64.b64decode(seen.strip().strip('"'))) == texts
+
+
+MACROS = """
+const seen = [];
+for (const macro of ["A", "AAAA", "MX", "TXT", "SRV", "CAA", "CNAME", "TLSA", "PTR"])
+  globalThis[macro] = (...given) => seen.push([macro, ...given]);
+for (const other of ["NewRegistrar", "NewDnsProvider", "DnsProvider", "D", "TTL"])
+  globalThis[other] = () => null;
+globalThis.NO_PURGE = globalThis.END = globalThis.CAA_CRITICAL = null;
+process.on("exit", () => console.log(JSON.stringify(seen)));
+"""
+
+
+def test_javascript_reads_the_same_values(tmp_path):
+    (tmp_path / "config.js").write_text(MACROS + dnscontrol_text(RECORDS))
+    seen = json.loads(run(tmp_path, tool("node", "nodejs", needed=False), "config.js"))
+    assert [one[:2] for one in seen] == [[one.rrtype, one.label] for one in RECORDS]
+    texts = [one[2] for one in seen if one[0] == "TXT"]
+    assert texts == [one.rdata.text for one in RECORDS if one.rrtype == "TXT"]

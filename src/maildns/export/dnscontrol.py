@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from maildns.dnsdata import Caa, Cname, Mx, Ns, Opaque, Ptr, Srv, Tlsa, Txt, absolute
+from maildns.dnsdata import Caa, Cname, Mx, Ns, Opaque, Ptr, Rdata, Srv, Tlsa, Txt, absolute
 from maildns.export.record import ExportRecord, by_zone
 
 CRITICAL = 128  # RFC 8659 section 4.1.1: the issuer critical flag
@@ -36,7 +36,7 @@ def _zone(zone: str, records: Sequence[ExportRecord]) -> Iterator[str]:
 
 
 def _record(record: ExportRecord) -> str:
-    if isinstance(record.rdata, Opaque):
+    if isinstance(record.rdata, Opaque) or not _is_text(record.rdata):
         return (
             f"// not expressible here: {_comment(f'{record.name} {record.rrtype} {record.rdata}')}"
         )
@@ -60,6 +60,12 @@ def _arguments(record: ExportRecord) -> list[str]:
         case Cname(target) | Ptr(target) | Ns(target):
             return [_js(absolute(target))]
     return [_js(str(record.rdata))]
+
+
+def _is_text(rdata: Rdata) -> bool:
+    """Whether JavaScript's strings can hold it: octets that are not UTF-8 they cannot."""
+    octets = rdata.joined if isinstance(rdata, Txt) else b""
+    return octets.decode("utf-8", "ignore").encode() == octets
 
 
 def _js(text: str) -> str:

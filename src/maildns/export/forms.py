@@ -211,7 +211,21 @@ def _text(txt: Txt, form: Form) -> str:
         return " ".join(quoted(string, octal=form.octal) for string in txt.strings)
     if form.txt == "quoted":
         return quoted(txt.joined, octal=form.octal)
-    return txt.text if txt.text.isprintable() else quote_string(txt.joined)
+    return quote_string(txt.joined) if typed(txt) is None else txt.text
+
+
+def typed(txt: Txt) -> str | None:
+    r"""
+    The text as a person types it; None when a keyboard cannot say all of its octets.
+
+    >>> typed(Txt.of("v=spf1 -all")), typed(Txt.of(b"\xff"))
+    ('v=spf1 -all', None)
+    """
+    try:
+        text = txt.joined.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
 
 
 def quoted(string: bytes, *, octal: bool = False) -> str:
@@ -243,7 +257,7 @@ def _refusal(record: ExportRecord, form: Form) -> str:
 
 def _note(record: ExportRecord, form: Form) -> str:
     if isinstance(record.rdata, Txt) and form.txt == "plain":
-        if not record.rdata.text.isprintable():
+        if typed(record.rdata) is None:
             return "holds octets that cannot be typed"
         if len(record.rdata.joined) > 255:
             return "enter it as one line, just as it stands"

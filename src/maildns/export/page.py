@@ -181,8 +181,8 @@ def _data(
 def _source(form: Form) -> str:
     if not form.source:
         return ""
-    when = f", looked at on {form.checked}" if form.checked else ", not checked"
-    return f"Source: {form.source}{when}"
+    when = f"looked at on {form.checked}" if form.checked else "not compared lately"
+    return f"Source ({when}): {form.source}"
 
 
 def _sentence(text: str) -> str:

@@ -24,6 +24,7 @@ from maildns.dnsdata import (
     Tlsa,
     Txt,
     absolute,
+    quote_string,
 )
 from maildns.errors import UsageError
 from maildns.export.forms import quoted
@@ -105,7 +106,9 @@ def _rfc2136_values(values: Sequence[Rdata]) -> dict[str, str]:
         case A() | AAAA():
             return {"addresses": _list(str(value) for value in values)}
         case Txt():
-            return {"txt": _list(value.text for value in values if isinstance(value, Txt))}
+            # The provider puts the text between quotes of its own, as zone text.
+            texts = (quote_string(one.joined)[1:-1] for one in values if isinstance(one, Txt))
+            return {"txt": _list(texts)}
         case Cname(target):
             return {"cname": hcl(absolute(target))}
         case Ptr(target):
