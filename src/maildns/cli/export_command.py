@@ -81,9 +81,7 @@ def command(
     view: Annotated[str, typer.Option(help="The view whose records are wanted.")] = PUBLIC,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Write to this file; or into this folder, a file for each zone."
-        ),
+        typer.Option(help="Write to this file; or into this folder, a file for each zone."),
     ] = None,
     records_only: Annotated[
         bool,
