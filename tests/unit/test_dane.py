@@ -22,7 +22,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from maildns.ask import DnssecStatus, Outcome, Question
 from maildns.dnsdata import Tlsa
 from maildns.errors import InputError, RecordSyntaxError, UsageError
-from maildns.finding import registered_rules
 from maildns.net.drivers import run
 from maildns.net.world import World
 from maildns.protocols import dane
@@ -378,13 +377,6 @@ def test_the_key_of_another_certificate_is_noticed():
 
 
 # --- advice -----------------------------------------------------------------------------
-
-
-def test_every_rule_with_examples_finds_the_bad_one_alone():
-    for rule in registered_rules().values():
-        if rule.id.startswith("dane-") and rule.bad:
-            assert rule.id in rules_of(dane.lint(dane.parse(rule.bad)))
-            assert rule.id not in rules_of(dane.lint(dane.parse(rule.good)))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from planning import CONFIG, KEY, SERVER, MemoryZone, lines, plan_for
 
 from maildns.ask import Outcome
 from maildns.dnsdata import Txt
@@ -11,8 +12,6 @@ from maildns.net.world import World
 from maildns.plan.document import plan_json, plan_of
 from maildns.plan.model import Action
 from maildns.plan.proof import Result
-
-from planning import CONFIG, KEY, SERVER, MemoryZone, lines, plan_for
 
 
 def test_a_first_plan_has_all_that_mail_needs():
@@ -37,7 +36,7 @@ WISHES = [
     ('senders = ["ip4:203.0.113.0/24"]', "example.com TXT", ['"v=spf1 ip4:93.184.216.34 ip4:203.0.113.0/24 -all"']),
     ('spf = { others = "softfail" }', "example.com TXT", ['"v=spf1 ip4:93.184.216.34 ~all"']),
     ('dmarc = { policy = "reject", dkim_alignment = "strict" }', "_dmarc.example.com TXT", ['"v=DMARC1; p=reject; adkim=s"']),
-    ('dmarc = { percent = 50 }', "_dmarc.example.com TXT", ['"v=DMARC1; p=none; pct=50"']),
+    ("dmarc = { percent = 50 }", "_dmarc.example.com TXT", ['"v=DMARC1; p=none; pct=50"']),
     ('tls_rpt = "tls@example.com"', "_smtp._tls.example.com TXT", ['"v=TLSRPTv1; rua=mailto:tls@example.com"']),
     ('mta_sts = { mode = "enforce", web = "192.0.2.80" }', "mta-sts.example.com A", ["192.0.2.80"]),
     ('mta_sts = { mode = "enforce", web = "www.example.net" }', "mta-sts.example.com CNAME", ["www.example.net."]),
@@ -199,7 +198,7 @@ def test_the_helo_policy_yields_to_the_domains_own():
 
 
 def test_a_text_that_makes_no_record_names_its_domain():
-    with pytest.raises(ConfigError, match="example.com") as caught:
+    with pytest.raises(ConfigError, match=r"example\.com") as caught:
         plan_for(CONFIG + 'spf = { terms = ["ipv4:192.0.2.1"] }\n')
     assert caught.value.keys == ("domain", "example.com")
 

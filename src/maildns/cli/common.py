@@ -86,11 +86,16 @@ def exit_code_of(error: MaildnsError) -> ExitCode:
 def complain(error: MaildnsError) -> None:
     """Print an error and its mend on standard error."""
     console = errors()
-    console.print("[bold red]error:[/]", end=" ", soft_wrap=True)
-    console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/]", end=" ")
+    console.print(_printable(str(error)), markup=False)
     if error.hint:
-        console.print("[bold]mend:[/]", end=" ", soft_wrap=True)
-        console.print(error.hint, markup=False, highlight=False, soft_wrap=True)
+        console.print("[bold]mend:[/]", end=" ")
+        console.print(_printable(error.hint), markup=False)
+
+
+def _printable(text: str) -> str:
+    """*text* with a dot for what could move the cursor; a message has lines, so they stay."""
+    return "".join(char if char.isprintable() or char == "\n" else "·" for char in text)
 
 
 def output() -> Console:

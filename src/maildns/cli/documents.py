@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from maildns.finding import Finding, Rule, Severity
+from maildns.documents import Document, FindingDocument
+from maildns.finding import Rule, Severity
 from maildns.zonelint import Linted, Report
 
 if TYPE_CHECKING:
@@ -50,50 +51,6 @@ def model_of(kind: str) -> type[BaseModel]:
     module, _, attribute = DOCUMENTS[kind].partition(":")
     found: type[BaseModel] = getattr(import_module(module), attribute)
     return found
-
-
-class Document(BaseModel):
-    """A part of what is printed."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
-    )
-
-
-class FixDocument(Document):
-    """The mend of a finding."""
-
-    says: str = Field(description="In words.")
-    record: str | None = Field(None, description="The whole record to publish instead.")
-
-
-class FindingDocument(Document):
-    """Something wrong or risky."""
-
-    rule: str = Field(description="The rule's id; see `maildns rule ID`.")
-    severity: Severity = Field(description="info, warn or error.")
-    subject: str = Field(description="The name that it is about.")
-    says: str = Field(description="What is wrong.")
-    fix: FixDocument | None = Field(None, description="The mend, where it can be told.")
-    reference: str = Field("", description="The section that it rests on.")
-    span: tuple[int, int] | None = Field(
-        None,
-        description="The place in the record's text: first character and the one behind the last.",
-    )
-
-    @classmethod
-    def of(cls, finding: Finding) -> FindingDocument:
-        """The document of *finding*."""
-        fix = finding.fix
-        return cls(
-            rule=finding.rule,
-            severity=finding.severity,
-            subject=finding.subject,
-            says=finding.says,
-            fix=FixDocument(says=fix.says, record=fix.record) if fix is not None else None,
-            reference=finding.reference,
-            span=finding.span,
-        )
 
 
 class LintedDocument(Document):

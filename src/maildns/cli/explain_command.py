@@ -64,6 +64,7 @@ def _unknown(given: str) -> Exception:
 
 def _document(seen: Recognised, findings: list[Finding]) -> ExplainDocument:
     from maildns.cli import documents
+    from maildns.documents import FindingDocument
     from maildns.recognise import meanings_of
 
     error = None
@@ -75,7 +76,7 @@ def _document(seen: Recognised, findings: list[Finding]) -> ExplainDocument:
         text=seen.text,
         terms=[documents.TermDocument(term=t, meaning=m) for t, m in meanings_of(seen)],
         error=error,
-        findings=[documents.FindingDocument.of(finding) for finding in findings],
+        findings=[FindingDocument.of(finding) for finding in findings],
     )
 
 

@@ -8,6 +8,7 @@ imported before it is known to be needed.
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -87,6 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     from maildns.cli.common import run_guarded
 
+    for stream in (sys.stdout, sys.stderr):
+        # An odd octet in a file's name is shown, not stumbled over.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # A command lives briefly and its values hold no cycles: look for garbage seldom.
     gc.set_threshold(100_000, 50, 100)
     wanted = [given[0]] if given and given[0] in COMMANDS else None

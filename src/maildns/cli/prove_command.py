@@ -26,7 +26,8 @@ def command(
 ) -> None:
     """Run the receivers' algorithms over the planned records."""
     from maildns.cli.show_plan import show_proof
-    from maildns.plan.document import CheckDocument, FindingDocument, ProofDocument
+    from maildns.documents import FindingDocument
+    from maildns.plan.document import CheckDocument, ProofDocument
     from maildns.plan.proof import Result
 
     _, plan = planned(config, world, server)

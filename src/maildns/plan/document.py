@@ -11,29 +11,25 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from maildns.dnsdata import RRset, name
+from maildns.documents import Document, FindingDocument
 from maildns.errors import InputError, RecordSyntaxError
-from maildns.finding import Finding, Severity
 from maildns.plan.model import Action, Change, Plan, Unknown
 from maildns.plan.proof import Check, Result
 from maildns.plan.wanted import Kind
 from maildns.zonefile import parse_rdata
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RecordsDocument(_Document):
+class RecordsDocument(Document):
     """The records of one name and type."""
 
     ttl: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(description="TTL in seconds.")
     records: list[str] = Field(description="Record data as presentation text, sorted.")
 
 
-class ChangeDocument(_Document):
+class ChangeDocument(Document):
     """One RRset that is to be other than it is."""
 
     action: Action = Field(description="add, change or remove.")
@@ -45,13 +41,13 @@ class ChangeDocument(_Document):
     type: str = Field(description="The record type.")
     before: RecordsDocument | None = Field(description="What stands there now.")
     after: RecordsDocument | None = Field(description="What is to stand there.")
-    ours: list[str] = Field([], description="Those of `after` that maildns answers for.")
+    ours: list[str] = Field(default_factory=list, description="Those of `after` that maildns answers for.")
     reason: str = Field("", description="Why, in a sentence.")
     meaning: list[str] = Field([], description="What mail notices.")
     caution: str = Field("", description="Why to look twice; empty: no reason.")
 
 
-class UnknownDocument(_Document):
+class UnknownDocument(Document):
     """A name whose present records could not be learnt."""
 
     view: str
@@ -61,41 +57,7 @@ class UnknownDocument(_Document):
     why: str
 
 
-class FixDocument(_Document):
-    """The mend of a finding."""
-
-    says: str = Field(description="In words.")
-    record: str | None = Field(None, description="The whole record to publish instead.")
-
-
-class FindingDocument(_Document):
-    """Something wrong or risky."""
-
-    rule: str = Field(description="The rule's id; see `maildns rule ID`.")
-    severity: Severity
-    subject: str
-    says: str
-    fix: FixDocument | None = None
-    reference: str = ""
-    span: tuple[int, int] | None = Field(None, description="Where in the record's text.")
-
-    @classmethod
-    def of(cls, finding: Finding) -> FindingDocument:
-        """The document of *finding*."""
-        mend = finding.fix
-        fix = FixDocument(says=mend.says, record=mend.record) if mend is not None else None
-        return cls(
-            rule=finding.rule,
-            severity=finding.severity,
-            subject=finding.subject,
-            says=finding.says,
-            fix=fix,
-            reference=finding.reference,
-            span=finding.span,
-        )
-
-
-class CheckDocument(_Document):
+class CheckDocument(Document):
     """One claim of the proof, with its evidence."""
 
     view: str
@@ -116,7 +78,7 @@ class CheckDocument(_Document):
         )
 
 
-class PlanDocument(_Document):
+class PlanDocument(Document):
     """What `maildns plan --json` prints and `maildns apply FILE` reads."""
 
     kind: Literal["plan"] = "plan"
@@ -129,13 +91,13 @@ class PlanDocument(_Document):
     dangers: list[str] = Field([], description="Why it is not carried out without --force.")
 
 
-class ProofDocument(_Document):
+class ProofDocument(Document):
     """What `maildns prove --json` prints."""
 
     kind: Literal["proof"] = "proof"
     version: Literal[1] = 1
     checks: list[CheckDocument]
-    findings: list[FindingDocument] = []
+    findings: list[FindingDocument]
 
 
 def plan_json(plan: Plan) -> Iterator[str]:

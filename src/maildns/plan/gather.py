@@ -16,7 +16,8 @@ def observe(keys: Collection[Key]) -> Inquiry[ZoneContents]:
     Ask for *keys* and return what was seen, as if it were the zone.
 
     A failed answer makes its key unknown, never absent. A record that a wildcard
-    expands to is taken for one of its own. TTLs may be a cache's remainder.
+    expands to is taken for one of its own. TTLs may be a cache's remainder. When a whole
+    round fails the rest is not asked: it would only wait as long.
     """
     ordered = list(keys)
     rrsets: dict[Key, RRset] = {}
@@ -32,6 +33,9 @@ def observe(keys: Collection[Key]) -> Inquiry[ZoneContents]:
                 aliases[key[0]] = RRset(key[0], "CNAME", _ttl(answer), (Cname(answer.aliases[0]),))
             elif answer.found:
                 _keep(key, answer, rrsets, aliases)
+        if all(answer.failed for answer in answers):
+            unknown.update(dict.fromkeys(ordered[start + ROUND :], unknown[part[-1]]))
+            break
     return ZoneContents(rrsets, aliases, unknown, authoritative=False)
 
 

@@ -8,7 +8,7 @@ world shows it. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from maildns.dnsdata import RRset
 from maildns.finding import Finding
 from maildns.intent.model import Intent
 from maildns.net.drivers import BlockingWorld, run
-from maildns.net.world import Overlay, Remembering, World
+from maildns.net.world import GivingUp, Overlay, Remembering, World
 from maildns.plan.contents import Key, ZoneContents
 from maildns.plan.desired import PUBLIC, Scene, desired
 from maildns.plan.gather import observe
@@ -156,7 +156,8 @@ def make_plan(
     stages = []
     for number, (view, place) in enumerate(places.items()):
         progress("reading what is published", number, len(places))
-        stages.append(stage(Scene(intent, materials, view), place))
+        patient = replace(place, world=GivingUp(place.world))
+        stages.append(stage(Scene(intent, materials, view), patient))
     changes: list[Change] = []
     unknown: list[Unknown] = []
     unchanged = 0
