@@ -14,7 +14,7 @@ by the thousand in a scan, or over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -41,6 +41,19 @@ class DnssecStatus(StrEnum):
     INSECURE = "insecure"
     BOGUS = "bogus"
     UNKNOWN = "unknown"  # nobody whom we trust has said
+
+
+def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
+    """
+    What is known of a way that is made of several answers, such as aliases and their end.
+
+    One insecure step makes the whole insecure, whatever nobody has said of the others.
+
+    >>> weakest([DnssecStatus.SECURE, DnssecStatus.INSECURE, DnssecStatus.UNKNOWN]).value
+    'insecure'
+    """
+    order = (DnssecStatus.SECURE, DnssecStatus.UNKNOWN, DnssecStatus.INSECURE, DnssecStatus.BOGUS)
+    return max(statuses, key=order.index)
 
 
 @dataclass(frozen=True, slots=True)

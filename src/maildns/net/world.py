@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, overload
 
-from maildns.ask import Answer, DnssecStatus, Outcome, Question
+from maildns.ask import Answer, DnssecStatus, Outcome, Question, weakest
 from maildns.dnsdata import Cname, Mx, Rdata, RRset, Soa, Txt, is_within, name, parent
 from maildns.net.drivers import BlockingWorld
 from maildns.zonefile import parse_rdata, parse_records
 
 MAX_ALIASES = 16  # more than any resolver follows; a longer chain is UNREACHABLE
 DEFAULT_TTL = 3600
+FRUITLESS_ROUNDS = 2  # rounds without a single answer after which a world is taken for dead
 
 TxtText = bytes | str | Sequence[bytes]
 MxPair = tuple[int, str]
@@ -246,13 +247,8 @@ def follow(look: _Look, question: Question) -> Answer:
         question=question,
         aliases=tuple(aliases),
         ttl_seconds=min(known, default=None),
-        dnssec=_weakest(statuses),
+        dnssec=weakest(statuses),
     )
-
-
-def _weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
-    order = (DnssecStatus.SECURE, DnssecStatus.INSECURE, DnssecStatus.UNKNOWN, DnssecStatus.BOGUS)
-    return max(statuses, key=order.index)
 
 
 class Overlay:
@@ -312,6 +308,33 @@ class Remembering:
         if new:
             known.update(zip(new, self.world.answer(new), strict=True))
         return [known[one] for one in questions]
+
+
+class GivingUp:
+    """
+    A world that stops asking one from which no answer ever came, so that it costs seconds.
+
+    A few rounds of questions that all end in `UNREACHABLE` are enough; what is asked after
+    that is `UNREACHABLE` at once. One answer of any other kind, and it never gives up.
+    """
+
+    def __init__(self, world: BlockingWorld) -> None:
+        self.world = world
+        self._rounds_left = FRUITLESS_ROUNDS
+        self._alive = False
+        self._why = ""
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question, in order."""
+        if not self._alive and not self._rounds_left:
+            return [Answer(one, Outcome.UNREACHABLE, detail=self._why) for one in questions]
+        answers = self.world.answer(questions)
+        if self._alive or not answers:
+            return answers
+        self._alive = any(answer.outcome is not Outcome.UNREACHABLE for answer in answers)
+        self._rounds_left -= 1
+        self._why = answers[0].detail
+        return answers
 
 
 def _rdata(rrtype: str, data: TxtText | MxPair) -> Rdata:

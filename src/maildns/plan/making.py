@@ -25,7 +25,7 @@ from maildns.plan.meaning import caution_of, meaning_of
 from maildns.plan.model import Change, Plan, Unknown
 from maildns.plan.ownership import Ledger, Settled, keys_to_read, settle
 from maildns.plan.parity import prove_parity
-from maildns.plan.proof import Check, prove_domain, prove_server
+from maildns.plan.proof import Check, Result, prove_domain, prove_server
 from maildns.plan.rules import BLOCKED, advice, lint_wishes
 from maildns.plan.wanted import Kind, Wanted
 
@@ -234,22 +234,35 @@ def prove(
     """Run the proof over each view's planned world; parity between views comes last."""
     checks: list[Check] = []
     for staged in stages:
-        overlay = staged.overlay()
-        intent = staged.scene.intent
-        total = len(intent.domain) + len(intent.server)
-        made: list[Check] = []
-        for number, domain in enumerate(intent.domain):
-            progress("proving", number, total)
-            made.extend(run(prove_domain(staged.scene, domain), Remembering(overlay)))
-        for number, host in enumerate(intent.server):
-            progress("proving", len(intent.domain) + number, total)
-            made.extend(run(prove_server(staged.scene, host, now), Remembering(overlay)))
-        progress("proving", total, total)
         view = staged.scene.view
+        if _all_unknown(staged):
+            checks.append(Check("the DNS", "it can be asked", Result.UNKNOWN, _why(staged), view))
+            continue
         checks.extend(
-            made
-            if view == PUBLIC
-            else [Check(one.subject, one.claim, one.result, one.evidence, view) for one in made]
+            check if view == PUBLIC else replace(check, view=view)
+            for check in _prove_view(staged, now, progress)
         )
-    checks.extend(prove_parity(stages))
+    checks.extend(prove_parity([staged for staged in stages if not _all_unknown(staged)]))
     return checks
+
+
+def _all_unknown(staged: Staged) -> bool:
+    """Nothing could be learnt: a proof would only be about our own wishes."""
+    return bool(staged.settled) and all(one.unknown for one in staged.settled)
+
+
+def _why(staged: Staged) -> str:
+    return f"nothing could be learnt, so nothing is proven: {staged.settled[0].unknown}"
+
+
+def _prove_view(staged: Staged, now: datetime, progress: Progress) -> Iterable[Check]:
+    overlay = staged.overlay()
+    intent = staged.scene.intent
+    total = len(intent.domain) + len(intent.server)
+    for number, domain in enumerate(intent.domain):
+        progress("proving", number, total)
+        yield from run(prove_domain(staged.scene, domain), Remembering(overlay))
+    for number, host in enumerate(intent.server):
+        progress("proving", len(intent.domain) + number, total)
+        yield from run(prove_server(staged.scene, host, now), Remembering(overlay))
+    progress("proving", total, total)

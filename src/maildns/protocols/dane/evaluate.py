@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
+from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
 from maildns.dnsdata import Tlsa, name
 from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match, match_key
 from maildns.protocols.dane.record import owner_name, why_unusable
@@ -93,7 +93,7 @@ def tlsa_lookup(host: str, port: int = 25) -> Inquiry[TlsaLookup]:
         return stopped
     # An answer that failed says nothing of the other; the addresses that are known are used.
     known = [answer for answer in (v4, v6) if not answer.failed]
-    dnssec = _weakest(known)
+    dnssec = weakest(answer.dnssec for answer in known)
     expanded = next((answer.owner for answer in known if answer.found), host)
     bases: tuple[str, ...] = tuple(dict.fromkeys((expanded, host)))  # RFC 7671 section 7
     if dnssec is DnssecStatus.INSECURE:
@@ -130,7 +130,7 @@ def _first_base(
 
 def _judge(host: str, base: str, answer: Answer, addresses: DnssecStatus) -> TlsaLookup:
     records = tuple(record for record in answer.records if isinstance(record, Tlsa))
-    dnssec = _weaker(answer.dnssec, addresses)
+    dnssec = weakest((answer.dnssec, addresses))
     result, reason = LookupResult.NO_DANE, _NOT_SIGNED
     if dnssec is DnssecStatus.UNKNOWN:
         result, reason = LookupResult.UNKNOWN, _NOBODY_SAYS
@@ -161,7 +161,7 @@ def _without_address(host: str, owner: str, answers: Sequence[Answer]) -> TlsaLo
         host,
         host,
         owner,
-        dnssec=_weakest(answers),
+        dnssec=weakest(answer.dnssec for answer in answers),
         reason="the host has no address",
     )
 
@@ -173,22 +173,6 @@ def _deferred(host: str, owner: str, answer: Answer, base: str = "") -> TlsaLook
     return TlsaLookup(
         LookupResult.DEFER, host, base or host, owner, dnssec=answer.dnssec, reason=reason
     )
-
-
-_ORDER: Final = (
-    DnssecStatus.SECURE,
-    DnssecStatus.UNKNOWN,
-    DnssecStatus.INSECURE,
-    DnssecStatus.BOGUS,
-)
-
-
-def _weaker(first: DnssecStatus, second: DnssecStatus) -> DnssecStatus:
-    return max(first, second, key=_ORDER.index)
-
-
-def _weakest(answers: Sequence[Answer]) -> DnssecStatus:
-    return max((answer.dnssec for answer in answers), key=_ORDER.index)
 
 
 def planned_match(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
+from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
 from maildns.dnsdata import AAAA, A, Mx, name
 from maildns.protocols.mx.record import is_null
 
@@ -123,18 +123,8 @@ def _host(preference: int, host: str, answers: Sequence[Answer]) -> MailHost:
         addresses,
         Outcome.FOUND if addresses else deciding.outcome,
         alias_of=alias,
-        dnssec=_weakest(answers),
+        dnssec=weakest(answer.dnssec for answer in answers),
         detail=f"{deciding.question}: {deciding.detail or deciding.outcome}"
         if deciding.failed
         else "",
     )
-
-
-def _weakest(answers: Sequence[Answer]) -> DnssecStatus:
-    order = (
-        DnssecStatus.SECURE,
-        DnssecStatus.UNKNOWN,
-        DnssecStatus.INSECURE,
-        DnssecStatus.BOGUS,
-    )
-    return max((answer.dnssec for answer in answers), key=order.index)
