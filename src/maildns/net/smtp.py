@@ -147,7 +147,9 @@ def _in_words(error: OSError) -> str:
 
 
 def _unreachable(where: str, reason: str) -> MailServerError:
-    hint = "many networks block port 25 outwards: try it from the mail server itself"
+    hint = "is it running, and does a firewall let you through?"
+    if where.endswith(" port 25"):
+        hint = "many networks block port 25 outwards: try it from the mail server itself"
     return MailServerError(f"{where}: {reason}", may_retry=True, hint=hint)
 
 
