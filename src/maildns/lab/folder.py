@@ -6,8 +6,6 @@ A file is replaced whole, by renaming, so a stopped run leaves the old or the ne
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from maildns.errors import InputError
 from maildns.lab.zone import SigningKey
+from maildns.safefile import SECRET_MODE, replace_file
 
 
 class Folder:
@@ -54,8 +53,8 @@ class Folder:
             raise InputError(f"cannot be read: {error}", path=path) from None
 
     def write_zone(self, origin: str, text: str) -> None:
-        """Keep *text*; raises `OSError` when that fails, and then the old text stands."""
-        _replace_file(self.zone_path(origin), text.encode("utf-8"), 0o644)
+        """Keep *text*; raises `InputError` when that fails, and then the old text stands."""
+        replace_file(self.zone_path(origin), text)
 
     def signing_key(self, origin: str) -> SigningKey:
         """The zone's key, made and kept at the first call."""
@@ -68,10 +67,7 @@ class Folder:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        try:
-            _replace_file(path, pem, 0o600)
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", path=path) from None
+        replace_file(path, pem, mode=SECRET_MODE)
         return key
 
 
@@ -89,17 +85,3 @@ def _read_key(path: Path) -> SigningKey:
 def _file_name(origin: str) -> str:
     """A file name for a zone; a zone's name may hold a slash (RFC 2317 section 4)."""
     return "root" if origin == "." else origin.replace("/", "%2F")
-
-
-def _replace_file(path: Path, octets: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -28,6 +28,7 @@ import dns.tsig
 import dns.update
 
 from maildns.ask import Question
+from maildns.errors import InputError
 from maildns.lab.respond import answer_query
 from maildns.lab.update import Refused, apply_update
 from maildns.lab.zone import Zone
@@ -54,7 +55,7 @@ class Service:
     Answers wire messages from `zones`.
 
     `on_change` is called with the new zone before an update counts; when it raises
-    `OSError`, the update has failed and the zone stays as it was.
+    `InputError`, the update has failed and the zone stays as it was.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class Service:
                 self.replace(changed)
         except Refused as refused:
             return _refusal(message, refused.rcode)
-        except OSError:  # it could not be written down
+        except InputError:  # it could not be written down
             return _refusal(message, dns.rcode.SERVFAIL)
         return dns.message.make_response(message)
 
