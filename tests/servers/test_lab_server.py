@@ -401,6 +401,7 @@ def test_an_update_that_cannot_be_kept_is_not_made(tmp_path):
     ) as lab:
         (folder / "example.com.zone").unlink()
         folder.rmdir()
+        folder.touch()  # a file where the folder was: nothing can be put there
         assert tell(lab, lambda u: u.add("new.example.com.", 60, "A", "192.0.2.2")) == "SERVFAIL"
         assert lab.rrset("new.example.com", "A") is None
 
