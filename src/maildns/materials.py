@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 MAX_KEY_OCTETS = 1024 * 1024
+_PASSPHRASE = 'passphrase = { file = "..." } or passphrase = { env = "..." }'
 
 
 def read_materials(intent: Intent, source: ConfigSource, *, now: datetime) -> Materials:
@@ -62,17 +63,17 @@ def read_secret(secret: Secret, source: ConfigSource, place: Place) -> bytes:
             raise source.error(place, problem, f"export {secret.env}=...")
         return value.encode()
     assert secret.file is not None  # the model asks for one of the two  # noqa: S101
-    content = _octets(source.file(secret.file), source, place)
+    content = _octets(source.file(secret.file, place), source, place)
     lines = content.splitlines()
     if not lines or not lines[0].strip():
         raise source.error(place, f"{secret.file} is empty", "its first line is the secret")
     return lines[0].strip()
 
 
-def key_path(source: ConfigSource, domain: str, key: DkimKey) -> Path:
+def key_path(source: ConfigSource, domain: str, key: DkimKey, place: Place = ()) -> Path:
     """The file of a DKIM key, with {domain} and {selector} filled in."""
     text = key.key.replace("{domain}", domain).replace("{selector}", name(key.selector))
-    return source.file(text)
+    return source.file(text, place)
 
 
 def _octets(path: Path, source: ConfigSource, place: Place, hint: str = "") -> bytes:
@@ -98,15 +99,15 @@ class _Reader:
 
     def dkim_record(self, domain: str, key: DkimKey) -> dkim.KeyRecord:
         """The key record of a signing key."""
-        path = key_path(self.source, domain, key)
-        known = self._records.get((path, key.testing))
-        if known is None:
-            known = self._records[path, key.testing] = self._read_dkim(domain, key, path)
-        return known
-
-    def _read_dkim(self, domain: str, key: DkimKey, path: Path) -> dkim.KeyRecord:
         own = "dkim" in self.intent.domain[domain].model_fields_set
         place: Place = ("domain", domain, "dkim") if own else ("defaults", "dkim")
+        path = key_path(self.source, domain, key, place)
+        known = self._records.get((path, key.testing))
+        if known is None:
+            known = self._records[path, key.testing] = self._read_dkim(domain, key, path, place)
+        return known
+
+    def _read_dkim(self, domain: str, key: DkimKey, path: Path, place: Place) -> dkim.KeyRecord:
         hint = f"make it: maildns dkim new --domain {domain} --selector {key.selector}"
         content = _octets(path, self.source, place, hint)
         passphrase = key.passphrase and read_secret(key.passphrase, self.source, place)
@@ -155,7 +156,7 @@ class _Reader:
         if server.certificate is None:
             return []
         place = ("server", host, "certificate")
-        path = self.source.file(server.certificate)
+        path = self.source.file(server.certificate, place)
         try:
             return dane.load_certificates(_octets(path, self.source, place), path)
         except MaildnsError as error:
@@ -163,7 +164,7 @@ class _Reader:
 
     def _spki(self, host: str, server: Server, field: str) -> bytes:
         place = ("server", host, field)
-        path = self.source.file(getattr(server, field))
+        path = self.source.file(getattr(server, field), place)
         passphrase = server.passphrase and read_secret(server.passphrase, self.source, place)
         try:
             content = _octets(path, self.source, place)
@@ -185,7 +186,8 @@ class _Reader:
         if isinstance(error, InputError) and error.path is not None:
             line = f" line {error.line}" if error.line is not None else ""
             problem = f"{error.path}{line}: {error.problem}"
-        return self.source.error(place, problem, error.hint)
+        locked = "encrypted" in problem or "passphrase" in problem
+        return self.source.error(place, problem, _PASSPHRASE if locked else error.hint)
 
 
 def _records(text: str, chain: list[Certificate], spki: bytes) -> Iterator[Tlsa]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from maildns.dnsdata import name as host_name
-from maildns.errors import InputError, MaildnsError, UsageError
+from maildns.errors import ConfigError, InputError, MaildnsError, UsageError
 from maildns.intent.load import ConfigSource, load
 from maildns.intent.model import Intent, Rfc2136Publisher, ZoneFilePublisher
 from maildns.materials import read_materials
@@ -154,21 +154,17 @@ def _view_world(
 def _publisher(project: Project, name: str) -> Publisher:
     wish = project.intent.publisher[name]
     if isinstance(wish, ZoneFilePublisher):
-        return _zone_files(project, wish)
+        return _zone_files(project, name, wish)
     return _rfc2136(project, name, wish)
 
 
-def _zone_files(project: Project, wish: ZoneFilePublisher) -> Publisher:
+def _zone_files(project: Project, name: str, wish: ZoneFilePublisher) -> Publisher:
     from maildns.publish.zone_file import ZoneFilePublisher as OneFile
     from maildns.publish.zone_files import ZoneFiles
 
     zones = wish.zones or tuple(project.intent.domain)
+    place = ("publisher", name, "path")
     if len(zones) > 1 and "{zone}" not in wish.path:
-        place = (
-            "publisher",
-            next(k for k, v in project.intent.publisher.items() if v is wish),
-            "path",
-        )
         raise project.source.error(
             place,
             f"one file cannot hold {len(zones)} zones",
@@ -176,7 +172,7 @@ def _zone_files(project: Project, wish: ZoneFilePublisher) -> Publisher:
         )
     return ZoneFiles(
         {
-            zone: OneFile(project.source.file(wish.path.replace("{zone}", zone)), zone)
+            zone: OneFile(project.source.file(wish.path.replace("{zone}", zone), place), zone)
             for zone in zones
         },
     )
@@ -189,7 +185,8 @@ def _rfc2136(project: Project, name: str, wish: Rfc2136Publisher) -> Publisher:
     key = TsigKey("", b"")
     try:
         if wish.key_file is not None:
-            key = read_key_file(project.source.file(wish.key_file), wish.key_name or "")
+            path = project.source.file(wish.key_file, ("publisher", name, "key_file"))
+            key = read_key_file(path, wish.key_name or "")
         elif wish.key_env is not None:
             key = key_from_environment(wish.key_env, wish.key_name or "")
         address, port = _host_and_port(wish.server)
@@ -202,6 +199,8 @@ def _rfc2136(project: Project, name: str, wish: Rfc2136Publisher) -> Publisher:
             algorithm=key.algorithm,
             timeout_seconds=wish.timeout,
         )
+    except ConfigError:
+        raise
     except MaildnsError as error:
         raise project.source.error(("publisher", name), str(error), error.hint) from None
 

@@ -17,8 +17,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from maildns.errors import ConfigError
-from maildns.intent.model import Domain, Intent
+from maildns.dnsdata import name
+from maildns.errors import ConfigError, RecordSyntaxError
+from maildns.intent.model import Domain, DomainDefaults, Intent
 from maildns.intent.senders import sender_named
 
 MAX_CONFIG_OCTETS = 64 * 1024 * 1024  # 10,000 domains take about 2 MB
@@ -46,9 +47,15 @@ class ConfigSource:
             return error
         return self.error(error.keys, error.problem, error.hint)
 
-    def file(self, path: Path | str) -> Path:
-        """A path as the file means it."""
-        return self.path.parent / Path(path).expanduser()
+    def file(self, path: Path | str, place: Place = ()) -> Path:
+        """A path as the file means it; raises `ConfigError` at *place* for what no path can be."""
+        try:
+            if "\0" in str(path):
+                raise ValueError("a path holds no NUL")
+            return self.path.parent / Path(path).expanduser()
+        except (ValueError, RuntimeError):  # RuntimeError: a user whose home nobody knows
+            shown = str(path).replace("\0", "·")
+            raise self.error(place, f"{shown!r} is not the path of a file") from None
 
 
 def load(path: Path) -> tuple[Intent, ConfigSource]:
@@ -69,7 +76,7 @@ def load(path: Path) -> tuple[Intent, ConfigSource]:
     if len(octets) > MAX_CONFIG_OCTETS:
         raise ConfigError("this is too large to be a maildns.toml", path=path)
     try:
-        text = octets.decode("utf-8")
+        text = octets.decode("utf-8-sig")  # editors of Windows begin a file with a mark
     except UnicodeDecodeError as error:
         line = octets[: error.start].count(b"\n") + 1
         raise ConfigError(
@@ -96,10 +103,22 @@ def parse(text: str, path: Path = Path("maildns.toml")) -> Intent:
         raise ConfigError(f"this is not TOML: {problem}", path=path, line=line) from None
     except RecursionError:
         raise ConfigError("this is nested too deeply", path=path) from None
+    for written, first in _twice(tables):
+        line = text.count("\n", 0, max(text.rfind(written), 0)) + 1
+        problem = f"{written!r} is the same name as {first!r}"
+        raise ConfigError(problem, path=path, line=line, hint="keep one of the two")
     try:
         intent = Intent.model_validate(tables)
     except ValidationError as error:
         raise _explained(error, source) from None
+    if not (intent.server or intent.domain):
+        # A file cut off by accident must not look like the wish to have nothing.
+        raise ConfigError(
+            "it describes no server and no domain",
+            path=path,
+            hint='begin with [server."mail.example.com"] and [domain."example.com"]; '
+            "`maildns init` writes them",
+        )
     for place, problem, hint in _contradictions(intent):
         raise source.error(place, problem, hint)
     return intent
@@ -115,6 +134,23 @@ def settings(intent: Intent, domain: str) -> Domain:
 
 
 # --- errors ---------------------------------------------------------------------------
+
+
+def _twice(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names that are written twice in two spellings: TOML takes them for two, the DNS does not."""
+    groups = [tables.get("server"), tables.get("domain")]
+    views = tables.get("view")
+    for table in views.values() if isinstance(views, dict) else ():
+        groups.append(table.get("server") if isinstance(table, dict) else None)
+    for group in groups:
+        seen: dict[str, str] = {}
+        for written in group if isinstance(group, dict) else ():
+            try:
+                first = seen.setdefault(name(written), written)
+            except RecordSyntaxError:
+                continue  # the model says what is wrong with it
+            if first != written:
+                yield written, first
 
 
 def _explained(error: ValidationError, source: ConfigSource) -> ConfigError:
@@ -150,6 +186,11 @@ def _in_words(kind: str, message: str, place: list[str | int]) -> tuple[str, str
         return "there is no such key", hint
     if kind == "missing":
         return "this must be given", ""
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        return 'its type must be given: "zonefile" or "rfc2136"', ""
+    if kind in {"dict_type", "model_type", "model_attributes_type"}:
+        header = _dotted(place) + ('."NAME"' if len(place) == 1 else "")
+        return "a table belongs here, not a single value", f"begin it with [{header}]"
     return message.removeprefix("Value error, "), ""
 
 
@@ -185,6 +226,8 @@ def _contradictions(intent: Intent) -> Iterator[tuple[Place, str, str]]:
     """What the model cannot see in one table alone."""
     for domain in intent.domain:
         yield from _unknown_servers(intent, domain)
+        yield from _selectors_twice(("domain", domain), intent.domain[domain])
+    yield from _selectors_twice(("defaults",), intent.defaults)
     for where, texts in [
         (("defaults", "senders"), intent.defaults.senders),
         *((("domain", domain, "senders"), own.senders) for domain, own in intent.domain.items()),
@@ -213,6 +256,17 @@ def _unknown_servers(intent: Intent, domain: str) -> Iterator[tuple[Place, str, 
         if host not in intent.server:
             hint = _near(host, intent.server) or f'describe it: [server."{host}"]'
             yield ("domain", domain, "servers"), f'there is no [server."{host}"]', hint
+
+
+def _selectors_twice(
+    place: tuple[str, ...], own: DomainDefaults
+) -> Iterator[tuple[Place, str, str]]:
+    selectors = [name(key.selector) for key in own.dkim]
+    for selector in selectors:
+        if selectors.count(selector) > 1:
+            hint = "each key stands under a selector of its own"
+            yield (*place, "dkim"), f"two DKIM keys have the selector {selector!r}", hint
+            return
 
 
 def _near(text: str, known: Iterable[str]) -> str:
