@@ -71,8 +71,8 @@ def commands(body: str) -> list[tuple[str, str]]:
         if line.startswith("$ "):
             steps.append(([line[2:]], []))
             continued = line.endswith("\\")
-        elif continued or (steps and not steps[-1][1] and line.startswith("> ")):
-            steps[-1][0].append(line.removeprefix("> "))
+        elif continued or (steps and not steps[-1][1] and f"{line} ".startswith("> ")):
+            steps[-1][0].append(line.removeprefix(">").removeprefix(" "))
             continued = line.endswith("\\")
         elif steps:
             steps[-1][1].append(line)
