@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 MAX_KEY_OCTETS = 1024 * 1024
-_PASSPHRASE = 'passphrase = { file = "..." } or passphrase = { env = "..." }'
+_HOW_TO_OPEN = 'passphrase = { file = "..." } or passphrase = { env = "..." }'
 
 
 def read_materials(intent: Intent, source: ConfigSource, *, now: datetime) -> Materials:
@@ -187,7 +187,7 @@ class _Reader:
             line = f" line {error.line}" if error.line is not None else ""
             problem = f"{error.path}{line}: {error.problem}"
         locked = "encrypted" in problem or "passphrase" in problem
-        return self.source.error(place, problem, _PASSPHRASE if locked else error.hint)
+        return self.source.error(place, problem, _HOW_TO_OPEN if locked else error.hint)
 
 
 def _records(text: str, chain: list[Certificate], spki: bytes) -> Iterator[Tlsa]:

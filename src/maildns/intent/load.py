@@ -49,13 +49,14 @@ class ConfigSource:
 
     def file(self, path: Path | str, place: Place = ()) -> Path:
         """A path as the file means it; raises `ConfigError` at *place* for what no path can be."""
+        text = str(path)
         try:
-            if "\0" in str(path):
-                raise ValueError("a path holds no NUL")
-            return self.path.parent / Path(path).expanduser()
-        except (ValueError, RuntimeError):  # RuntimeError: a user whose home nobody knows
-            shown = str(path).replace("\0", "·")
-            raise self.error(place, f"{shown!r} is not the path of a file") from None
+            full = self.path.parent / Path(text).expanduser()
+        except RuntimeError:  # a user whose home nobody knows
+            raise self.error(place, f"{text!r} is not the path of a file") from None
+        if "\0" in text:
+            raise self.error(place, f"{text!r} is not the path of a file: it holds a NUL")
+        return full
 
 
 def load(path: Path) -> tuple[Intent, ConfigSource]:
@@ -140,8 +141,8 @@ def _twice(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Names that are written twice in two spellings: TOML takes them for two, the DNS does not."""
     groups = [tables.get("server"), tables.get("domain")]
     views = tables.get("view")
-    for table in views.values() if isinstance(views, dict) else ():
-        groups.append(table.get("server") if isinstance(table, dict) else None)
+    tables_of_views = views.values() if isinstance(views, dict) else ()
+    groups.extend(table.get("server") for table in tables_of_views if isinstance(table, dict))
     for group in groups:
         seen: dict[str, str] = {}
         for written in group if isinstance(group, dict) else ():
