@@ -240,7 +240,7 @@ CHANGES = [
         "a -all",
         "redirect=b.example",
         [
-            "a may send only where redirect=b.example says so",
+            "the hosts of a may send only where redirect=b.example says so",
             "others: fail becomes redirect=b.example",
         ],
     ),

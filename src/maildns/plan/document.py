@@ -41,7 +41,9 @@ class ChangeDocument(Document):
     type: str = Field(description="The record type.")
     before: RecordsDocument | None = Field(description="What stands there now.")
     after: RecordsDocument | None = Field(description="What is to stand there.")
-    ours: list[str] = Field(default_factory=list, description="Those of `after` that maildns answers for.")
+    ours: list[str] = Field(
+        default_factory=list, description="Those of `after` that maildns answers for."
+    )
     reason: str = Field("", description="Why, in a sentence.")
     meaning: list[str] = Field([], description="What mail notices.")
     caution: str = Field("", description="Why to look twice; empty: no reason.")

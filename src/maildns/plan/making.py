@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from maildns.dnsdata import RRset
+from maildns.errors import ConfigError
 from maildns.finding import Finding
 from maildns.intent.model import Intent
 from maildns.net.drivers import BlockingWorld, run
@@ -62,13 +63,30 @@ class Place:
     ledger: Ledger = field(default_factory=dict)
 
     def reader_of(self, name: str) -> tuple[ZoneReader | None, str | None]:
-        """The reader whose zone is the closest above *name*, and that zone."""
+        """
+        The reader whose zone is the closest above *name*, and that zone.
+
+        Raises `ConfigError` when two hold it: one of them would be left with the old records.
+        """
         best: tuple[ZoneReader | None, str | None] = (None, None)
         for reader in self.readers:
             zone = reader.zone_of(name)
-            if zone is not None and (best[1] is None or len(zone) > len(best[1])):
+            if zone is None:
+                continue
+            if best[0] is not None and zone == best[1]:
+                raise _held_twice(zone, best[0], reader)
+            if best[1] is None or len(zone) > len(best[1]):
                 best = (reader, zone)
         return best
+
+
+def _held_twice(zone: str, one: ZoneReader, other: ZoneReader) -> ConfigError:
+    error = ConfigError(
+        f"{zone} has two publishers: {one.label} and {other.label}",
+        hint='give each its own zones = ["..."], or each a view of its own',
+    )
+    error.keys = ("publisher",)
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +222,17 @@ def changes_of(staged: Staged) -> list[Change]:
 
 
 def _held(staged: Staged) -> Ledger:
-    """Our records that stand as wanted, in zones that we publish."""
+    """
+    Our records that stand as wanted, in zones that we publish.
+
+    What we want no more and is gone has an empty entry: it is to be forgotten, lest it be
+    taken for ours when somebody else publishes the same later.
+    """
     return {
         (one.name, one.rrtype): one.ours
         for one in staged.settled
-        if one.ours and one.before == one.after and staged.zones.get(one.name)
+        if one.before == one.after and not one.unknown
+        if (one.ours and staged.zones.get(one.name)) or one.kind is Kind.FORMER
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from typing import NamedTuple
 
 from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
 from maildns.dnsdata import Txt, name
@@ -23,6 +24,7 @@ from maildns.plan.desired import Scene, dmarc_record, sts_policy
 from maildns.protocols import addresses, dane, dkim, dmarc, mtasts, mx, spf
 
 # Networks that no host on the Internet has (RFC 5737): the outsider lives in one.
+MAX_SAMPLE_DEPTH = 5  # includes of includes that are followed to find an address to try
 OUTSIDERS = ("203.0.113.77", "198.51.100.77", "192.0.2.77", "203.0.113.177")
 
 
@@ -177,38 +179,49 @@ def _prove_sender(domain: str, text: str) -> Inquiry[list[Check]]:
         kind, _, target = term.partition(":")
         if kind.lstrip("+").lower() != "include" or "%" in target:
             continue
-        ip, why = yield from _sample_address(name(target))
-        if ip is None:
-            checks.append(Check(domain, claim, Result.UNKNOWN, why))
+        found = yield from _sample(target)
+        if not found.address:
+            result = Result.BAD if found.missing else Result.UNKNOWN
+            checks.append(Check(domain, claim, result, found.why))
             continue
+        ip = found.address
         verdict = yield from spf.check_host(
             ip=ip, sender=f"postmaster@{domain}", helo="mail.invalid"
         )
-        checks.append(
-            _spf_check(
-                domain, f"mail from {sender.title} [{ip}] passes SPF", verdict, wanted=("pass",)
-            )
-        )
+        tried = f"mail from {sender.title} [{ip}] passes SPF"
+        checks.append(_spf_check(domain, tried, verdict, wanted=("pass",)))
     return checks
 
 
-def _sample_address(domain: str, depth: int = 0) -> Inquiry[tuple[str | None, str]]:
-    """The first address that the record at *domain*, or one that it includes, permits."""
+class _Sample(NamedTuple):
+    """An address that a policy permits, or why there is none to try."""
+
+    address: str = ""
+    why: str = ""
+    missing: bool = False  # there is certainly no policy that can be read
+
+
+def _sample(target: str, depth: int = 0) -> Inquiry[_Sample]:
+    """The first address that the policy at *target*, or one that it includes, permits."""
+    try:
+        domain = name(target)
+    except RecordSyntaxError as error:
+        return _Sample(why=f"{target}: {error.problem}", missing=True)
     (answer,) = yield (Question(domain, "TXT"),)
     record = _spf_record_of(answer)
     if record is None:
-        return None, f"{domain}: {answer.detail or answer.outcome}"
+        why = answer.detail or str(answer.outcome) if answer.failed else "has no SPF record"
+        return _Sample(why=f"{domain} {why}", missing=not answer.failed)
     permits = spf.permitted(record)
     networks: tuple[IPv4Network | IPv6Network, ...] = (*permits.ip4, *permits.ip6)
     for network in networks:
-        return str(network[min(1, network.num_addresses - 1)]), ""
+        return _Sample(str(network[min(1, network.num_addresses - 1)]))
     for include in permits.includes:
-        if depth < 5 and "%" not in include:
-            target = include.partition(":")[2]
-            ip, _ = yield from _sample_address(name(target), depth + 1)
-            if ip is not None:
-                return ip, ""
-    return None, f"{domain} names no address to try"
+        if depth < MAX_SAMPLE_DEPTH and "%" not in include:
+            found = yield from _sample(include.partition(":")[2], depth + 1)
+            if found.address:
+                return found
+    return _Sample(why=f"{domain} names no address to try")
 
 
 def _spf_record_of(answer: Answer) -> spf.SpfRecord | None:

@@ -18,10 +18,12 @@ from typing import NamedTuple, TypeAlias
 
 from maildns.protocols.spf.build import term_key
 from maildns.protocols.spf.record import (
+    A,
     Directive,
     Include,
     Ip4,
     Ip6,
+    Mx,
     Qualifier,
     SpfRecord,
     SpfResult,
@@ -258,6 +260,8 @@ def _said_by_terms(record: SpfRecord | None) -> dict[tuple[str, ...], tuple[str,
     said: dict[tuple[str, ...], tuple[str, str]] = {}
     for directive in _asking(record) if record else []:
         text = str(directive.mechanism)
+        if isinstance(directive.mechanism, A | Mx):
+            text = f"the hosts of {text}"  # "a may send" would not be understood
         said.setdefault(term_key(directive), (text, directive.qualifier.result.value))
     return said
 
