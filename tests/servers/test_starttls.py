@@ -16,7 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from maildns.cli.main import main
 from maildns.net.smtp import MailServerError, fetch_chain
+from maildns.protocols import dane
+
+pytestmark = pytest.mark.server
 
 HOST = "mail.example.com"
 Talk = Callable[[socket.socket], None]
@@ -227,3 +231,53 @@ def test_a_closed_port_cannot_be_known_and_may_be_tried_again():
     with pytest.raises(MailServerError, match="refused") as caught:
         fetch(port)
     assert caught.value.may_retry
+
+
+def command(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["tlsa", *arguments])
+    out, err = capsys.readouterr()
+    return int(ended.value.code), out, err
+
+
+def test_tlsa_records_are_made_of_what_a_live_server_shows(pki, capsys):
+    context, chain = pki
+    with serving(smtp(tls=context)) as port:
+        code, out, _ = command(
+            capsys, "make", "--connect", f"127.0.0.1:{port}", "--host", HOST,
+            "--parameters", "3 1 1", "--parameters", "2 0 1",
+        )  # fmt: skip
+    assert out.splitlines()[:2] == [
+        f"_25._tcp.{HOST}. IN TLSA {dane.from_certificate(chain[0])}",
+        f"_25._tcp.{HOST}. IN TLSA {dane.from_certificate(chain[1], usage=2, selector=0)}",
+    ]
+    assert code == 0
+
+
+def test_a_live_server_is_compared_with_its_records(pki, capsys, tmp_path):
+    context, chain = pki
+    world = tmp_path / "world.zone"
+    world.write_text(
+        f"{HOST}. A 127.0.0.1\n_25._tcp.{HOST}. TLSA {dane.from_certificate(chain[0])}\n"
+        "example.com. DNSKEY 257 3 8 AwEAAcw=\n"
+    )
+    with serving(smtp(tls=context)) as port:
+        code, out, _ = command(
+            capsys, "check", HOST, "--connect", f"127.0.0.1:{port}", "--world", str(world)
+        )
+    assert "match: the server's certificate matches 3 1 1" in out
+    assert code == 0
+
+
+ENDS = [
+    (saying(b"421 later\r\n"), 3),  # it cannot be known now
+    (smtp(ehlo=b"250 mail.example.com\r\n"), 1),  # this is how it is
+]
+
+
+@pytest.mark.parametrize("talk, code", ENDS, ids=["busy", "no STARTTLS"])
+def test_a_server_without_a_certificate_ends_with_the_right_code(capsys, talk, code):
+    with serving(talk) as port:
+        ended, out, err = command(capsys, "make", "--connect", f"127.0.0.1:{port}", "--host", HOST)
+    assert (ended, out) == (code, "")
+    assert err.startswith(f"error: 127.0.0.1 port {port}: ")
