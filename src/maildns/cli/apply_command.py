@@ -18,9 +18,11 @@ from maildns.cli.common import (
     YesOption,
     confirm,
     emit,
+    errors,
     output,
     planned,
 )
+from maildns.errors import MaildnsError
 
 if TYPE_CHECKING:
     from maildns.plan.model import Plan
@@ -49,17 +51,18 @@ def command(
     """Publish the plan: show, ask, write, read back."""
     from maildns.errors import StalePlan
 
+    done: list[Applied] = []  # of all attempts
     for attempt in range(1, ATTEMPTS + 1):
         project, plan = _plan(plan_file, config, world, server)
         if not _agreed(plan, json=json, yes=yes, force=force):
             raise typer.Exit(ExitCode.MISUSE)
         try:
-            done, by_hand = _carry_out(project, plan)
+            by_hand = _carry_out(project, plan, done)
         except StalePlan as stale:
             # A plan from a file is what its owner agreed to: never made anew behind their back.
             if plan_file is not None or attempt == ATTEMPTS:
                 raise
-            output().print(f"{stale}; planning anew")
+            errors().print(f"{stale}; planning anew", markup=False)
             continue
         _report(plan, done, by_hand, json=json)
         return
@@ -87,7 +90,9 @@ def _agreed(plan: Plan, *, json: bool, yes: bool, force: bool) -> bool:
     if not json:
         show_plan(plan, output())
     if plan.dangers and plan.changes and not force:
-        raise UnsafePlan(plan.dangers, hint="correct maildns.toml, or carry it out all the same: --force")
+        raise UnsafePlan(
+            plan.dangers, hint="correct maildns.toml, or carry it out all the same: --force"
+        )
     if plan.unknown:
         what = ", ".join(f"{one.name} {one.rrtype}" for one in plan.unknown[:3])
         raise PublishError(
@@ -100,20 +105,28 @@ def _agreed(plan: Plan, *, json: bool, yes: bool, force: bool) -> bool:
     return confirm(f"Carry out {_counted(len(plan.changes))}?", yes=yes)
 
 
-def _carry_out(project: Project, plan: Plan) -> tuple[list[Applied], list[Batch]]:
+def _carry_out(project: Project, plan: Plan, done: list[Applied]) -> list[Batch]:
+    """Publish; *done* grows by what is written, and an error says what was written before it."""
+    from maildns.plan.desired import PUBLIC
     from maildns.publish.applying import apply_plan
 
     publishers = {view: list(project.publishers_of(view).values()) for view in project.views()}
-    done: list[Applied] = []
+    project.ledger.of(PUBLIC)  # a damaged one is told before anything is written
 
     def note(applied: Applied) -> None:
         done.append(applied)
         project.ledger.record(applied.batch.changes, {})
 
-    by_hand = apply_plan(plan, publishers, done=note)
+    try:
+        by_hand = apply_plan(plan, publishers, done=note)
+    except MaildnsError as error:
+        if done:
+            written = ", ".join(applied.batch.where for applied in done)
+            error.hint = f"{error.hint}; written already: {written}".removeprefix("; ")
+        raise
     if any(plan.held.values()):
         project.ledger.record((), plan.held)
-    return done, by_hand
+    return by_hand
 
 
 def _report(plan: Plan, done: Sequence[Applied], by_hand: Sequence[Batch], *, json: bool) -> None:
@@ -136,10 +149,8 @@ def _show(plan: Plan, done: Sequence[Applied], by_hand: Sequence[Batch]) -> None
     console = output()
     for applied in done:
         batch = applied.batch
-        view = "" if batch.view == "public" else f" in view {batch.view}"
-        console.print(
-            f"{batch.zone}{view}: {_counted(len(batch.changes))} written to {batch.label}"
-        )
+        counted = _counted(len(batch.changes))
+        console.print(f"{batch.where}: {counted} written to {batch.label}", markup=False)
         if not applied.differs:
             console.print("  read back: all there", style="green")
         for difference in applied.differs:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from maildns.errors import PublishError
+from maildns.plan.desired import PUBLIC
 from maildns.plan.model import Change, Plan
 from maildns.plan.wanted import Kind
 from maildns.publish.contract import Publisher
@@ -31,6 +32,11 @@ class Batch:
     def label(self) -> str:
         """Where they go, for people."""
         return self.publisher.label if self.publisher else "by hand"
+
+    @property
+    def where(self) -> str:
+        """The zone, and the view where it is not the world's."""
+        return f"{self.zone}" + ("" if self.view == PUBLIC else f" in view {self.view}")
 
 
 @dataclass(frozen=True, slots=True)

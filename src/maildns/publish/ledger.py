@@ -39,17 +39,17 @@ class LedgerFile:
         """
         Note what was carried out, and what stood there already as wanted.
 
-        The file is replaced as a whole, or not at all; raises `InputError` when it cannot be.
+        An entry without records is forgotten. The file is replaced as a whole, or not at all; raises `InputError` when it cannot be.
         """
         views = self._read()
-        for view, entries in held.items():
-            views.setdefault(view, {}).update(entries)
-        for change in done:
-            entries = views.setdefault(change.view, {})
-            if change.ours:
-                entries[change.key] = change.ours
+        news = [(view, key, ours) for view, part in held.items() for key, ours in part.items()]
+        news.extend((change.view, change.key, change.ours) for change in done)
+        for view, key, ours in news:
+            entries = views.setdefault(view, {})
+            if ours:
+                entries[key] = ours
             else:
-                entries.pop(change.key, None)
+                entries.pop(key, None)
         replace_file(self.path, json.dumps(_as_json(views), indent=1) + "\n")
 
     def _read(self) -> dict[str, dict[Key, tuple[Rdata, ...]]]:
