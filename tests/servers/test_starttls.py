@@ -159,6 +159,18 @@ def test_no_certificate_is_verified(pki):
     assert found[0] == chain[0]
 
 
+def test_tls_can_start_at_once(pki):
+    context, chain = pki
+
+    def talk(connection):
+        with context.wrap_socket(connection, server_side=True) as secured:
+            until_gone(secured)
+
+    with serving(talk) as port:
+        found = fetch_chain(HOST, port, address="127.0.0.1", timeout_seconds=5, implicit_tls=True)
+    assert found == chain
+
+
 def slow(octets: bytes) -> Talk:
     def talk(connection):
         for octet in octets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +18,12 @@ from maildns.cli.common import (
     emit,
     output,
 )
+from maildns.cli.dkim_entries import Entry, entries_of, keys_of, project_at
 
 if TYPE_CHECKING:
-    from maildns.cli.protocol_documents import DkimKeyEntry
-    from maildns.dnsdata import Txt
     from maildns.finding import Finding
     from maildns.protocols import dkim
-    from maildns.protocols.dkim import KeyRecord, KeyVerdict, PublicKey
+    from maildns.protocols.dkim import KeyVerdict, PublicKey
     from maildns.wiring import Project
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
@@ -43,60 +41,6 @@ PassphraseFile = Annotated[
 PassphraseEnv = Annotated[
     str, typer.Option(help="The environment variable that holds the key's passphrase.")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A key of *domain*: its record, and the path by which a config names it."""
-
-    domain: str
-    selector: str
-    record: KeyRecord
-    path: str = ""
-
-    @property
-    def name(self) -> str:
-        """Where its record stands."""
-        from maildns.protocols import dkim
-
-        return dkim.key_name(self.selector, self.domain)
-
-    @property
-    def rdata(self) -> Txt:
-        """The record to publish."""
-        from maildns.dnsdata import Txt
-
-        return Txt.of(str(self.record))
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What is wrong with the record."""
-        from maildns.protocols import dkim
-
-        return dkim.lint(self.record, self.name)
-
-    @property
-    def public(self) -> PublicKey:
-        """The public key."""
-        from maildns.protocols import dkim
-
-        return dkim.public_key_from_record(self.record)
-
-    def document(self) -> DkimKeyEntry:
-        """The same for JSON."""
-        from maildns.cli.protocol_documents import DkimKeyEntry, PublishedDocument
-        from maildns.cli.show_record import plain
-        from maildns.protocols import dkim
-
-        public = self.public
-        return DkimKeyEntry(
-            domain=self.domain,
-            selector=self.selector,
-            algorithm=dkim.algorithm_of(public),
-            bits=dkim.bits(public),
-            path=plain(self.path),
-            record=PublishedDocument.of(self.name, self.rdata),
-        )
 
 
 # --- new, import ----------------------------------------------------------------------
@@ -129,10 +73,10 @@ def new(
     from maildns.safefile import SECRET_MODE, replace_file
 
     domain = name(domain)
-    project = _project(config, needed=add)
+    project = project_at(config, needed=add)
     selector = name(selector) if selector else _fresh_selector(project, domain, config)
     dkim.key_name(selector, domain)  # must be a name before anything is written
-    named = dict(_keys_of(project, domain)).get(selector)  # by the config, which waits for it
+    named = dict(keys_of(project, domain)).get(selector)  # by the config, which waits for it
     file = f"{selector}.{domain}.pem".replace("/", "_")
     path = out or named or config.parent / "keys" / file
     line = config_line(selector, as_config_names(path, config))
@@ -183,7 +127,7 @@ def take_over(
     dkim.key_name(entry.selector, entry.domain)  # must be a name before anything is written
     extra = _passphrase_items(b"ENCRYPTED" in octets, passphrase_file, passphrase_env, config)
     line = dkim_keys.config_line(entry.selector, path or "FILE.pem", extra)
-    project = _project(config, needed=add)
+    project = project_at(config, needed=add)
     edited = None
     if add:
         _refuse_without_file(path, file)
@@ -218,38 +162,17 @@ def _refuse_without_file(path: str, file: Path) -> None:
         raise InputError("the config can name only a key in PEM", path=file, hint=hint)
 
 
-def _project(config: Path, *, needed: bool = False) -> Project | None:
-    """The config, where there is one; raises when it is *needed*, or is wrong."""
-    from maildns.cli.dkim_keys import is_there
-    from maildns.wiring import open_project
-
-    return open_project(config) if needed or is_there(config) else None
-
-
 def _fresh_selector(project: Project | None, domain: str, config: Path) -> str:
     """A selector of this month that neither the config nor a key file uses."""
     from datetime import UTC, datetime
 
     from maildns.protocols import dkim
 
-    taken = [selector for selector, _ in _keys_of(project, domain)]
+    taken = [selector for selector, _ in keys_of(project, domain)]
     ending = f".{domain}.pem"
     files = (config.parent / "keys").glob(f"*{ending}")
     taken += [path.name.removesuffix(ending) for path in files]
     return dkim.selector_for(datetime.now(UTC).date(), taken)
-
-
-def _keys_of(project: Project | None, domain: str) -> list[tuple[str, Path]]:
-    """The selectors and key files that the config has for *domain*."""
-    from maildns.dnsdata import name
-    from maildns.intent.load import settings
-    from maildns.materials import key_path
-
-    if project is None or domain not in project.intent.domain:
-        return []
-    own = settings(project.intent, domain)
-    keys = () if own.parked else own.dkim
-    return [(name(key.selector), key_path(project.source, domain, key)) for key in keys]
 
 
 def _edited(project: Project | None, domain: str, line: str) -> str:
@@ -287,7 +210,7 @@ def _present(entry: Entry, line: str, *, json: bool, added: bool, project: Proje
     if added and project is not None:
         show(f"added to {project.source.path}: {line}", console)
         show("next: maildns plan", console)
-    elif entry.selector in dict(_keys_of(project, entry.domain)):
+    elif entry.selector in dict(keys_of(project, entry.domain)):
         show("the config names this selector; next: maildns plan", console)
     else:
         show(f'for maildns.toml, in dkim = [...] of [domain."{entry.domain}"]:', console)
@@ -311,7 +234,7 @@ def show(
     from maildns.cli.show_record import finding_documents, show_findings, show_published
     from maildns.wiring import open_project
 
-    entries = _entries(open_project(config), domain, selector)
+    entries = entries_of(open_project(config), domain, selector)
     findings = [finding for entry in entries for finding in entry.findings]
     if json:
         from maildns.cli.protocol_documents import DkimKeysDocument
@@ -325,34 +248,6 @@ def show(
             console.print()
         show_published(entry.name, entry.rdata, console)
         show_findings(entry.findings, console, entry.rdata.text)
-
-
-def _entries(project: Project, domain: str = "", selector: str = "") -> list[Entry]:
-    """The keys of the config, or those of *domain* and *selector*; raises when there are none."""
-    from maildns.dnsdata import name
-    from maildns.errors import UsageError
-    from maildns.materials import read_materials
-
-    intent = project.intent
-    wanted = name(domain) if domain else ""
-    if wanted and wanted not in intent.domain:
-        hint = f"it names {', '.join(list(intent.domain)[:5]) or 'none'}"
-        raise UsageError(f"{project.source.path} does not name {wanted}", hint=hint)
-    # Only the keys are read: a certificate that is missing is of no concern here.
-    own = {key: value for key, value in intent.domain.items() if wanted in {"", key}}
-    keys = read_materials(
-        intent.model_copy(update={"server": {}, "domain": own}), project.source, now=project.now
-    )
-    paths = {(one, chosen): path for one in own for chosen, path in _keys_of(project, one)}
-    entries = [
-        Entry(one, chosen, record, str(paths[one, chosen]))
-        for (one, chosen), record in keys.dkim.items()
-        if not selector or chosen == name(selector)
-    ]
-    if not entries:
-        hint = f"make one: maildns dkim new --domain {wanted or 'example.com'} --add"
-        raise UsageError("there are no such keys in the config", hint=hint)
-    return entries
 
 
 # --- check ----------------------------------------------------------------------------
@@ -407,10 +302,10 @@ def check(
 
 def _configured_key(config: Path, domain: str, selector: str) -> tuple[PublicKey | None, str]:
     """The key that the config has for *selector*, with its file; None where it has none."""
-    project = _project(config)
-    if project is None or selector not in {one for one, _ in _keys_of(project, domain)}:
+    project = project_at(config)
+    if project is None or selector not in {one for one, _ in keys_of(project, domain)}:
         return None, ""
-    (entry,) = _entries(project, domain, selector)
+    (entry,) = entries_of(project, domain, selector)
     return entry.public, entry.path
 
 
@@ -471,7 +366,7 @@ def files(
     from maildns.protocols import dkim
     from maildns.wiring import open_project
 
-    entries = _entries(open_project(config))
+    entries = entries_of(open_project(config))
     made = dkim.signer_files(signer, [_signer_key(entry, keys_in) for entry in entries])
     notes = [note for entry in entries for note in _why_not_signing(entry)]
     if json:

@@ -62,12 +62,13 @@ def fetch_chain(
     timeout_seconds: float = TIMEOUT_SECONDS,
     address: str | None = None,
     helo: str | None = None,
+    implicit_tls: bool | None = None,
 ) -> list[bytes]:
     """
     Fetch the certificates that *host* sends, in DER, the server's own first.
 
     The connection goes to *address* where it is given, and *host* is the name that is asked
-    for in TLS. At port 465 TLS starts at once. Where Python keeps the issuers to itself, the
+    for in TLS. With *implicit_tls*, which port 465 has by itself, TLS starts at once. Where Python keeps the issuers to itself, the
     first stands alone.
 
     Raises `MailServerError` when the server cannot be reached in time, does not speak SMTP,
@@ -78,7 +79,7 @@ def fetch_chain(
     where = f"{host} port {port}"
     connection = _connect(_addresses(address or host, port, deadline, where), deadline, where)
     with closing(connection):
-        if port not in IMPLICIT_TLS_PORTS:
+        if not (port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls):
             _start_tls(_Conversation(connection, deadline, where), helo)
         return _shake_hands(connection, host, deadline, where)
 
