@@ -6,13 +6,15 @@ import base64
 import json
 import os
 import tomllib
+from pathlib import Path
 
 import pytest
 from cli import run_cli
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from maildns.intent.load import load
+from maildns.cli.config_keys import with_key
+from maildns.intent.load import load, parse
 from maildns.protocols import dkim
 
 PEM = serialization.Encoding.PEM
@@ -461,3 +463,40 @@ def test_the_config_line_is_toml(config):
     out = new(config, "--domain", "example.com", "--json").out
     line = json.loads(out)["config_line"]
     assert set(tomllib.loads(f"key = {line}")["key"]) == {"selector", "key"}
+
+
+LINE = '{ selector = "s1", key = "keys/s1.pem" }'
+SHAPES = [
+    # dotted keys, no table at all
+    ('domain."a.example".receives = true\n', 'domain."a.example".dkim = ['),
+    # inline tables
+    ('domain = { "a.example" = { receives = true } }\n', "receives = true, dkim = ["),
+    # the table of the domain comes in two parts, with others between
+    ('[domain."a.example".spf]\n[server."m.example"]\n[domain."a.example".dmarc]\n', "dkim = ["),
+    # a list over lines, its last comma left out
+    ('[domain."a.example"]\ndkim = [\n  { selector = "x", key = "k" } # x\n]\n', "# x\n"),
+    # a comment at the end is about what follows
+    (
+        '[domain."a.example"]\n\n# of b\n[domain."b.example"]\n',
+        '\n\n# of b\n[domain."b.example"]\n',
+    ),
+    # line ends of Windows
+    ('[domain."a.example"]\r\nreceives = true # r\r\n', "receives = true # r\r\n"),
+    # all on one line, without an end
+    ('[domain."a.example"]\ndkim = []', "dkim = [{ selector"),
+]
+
+
+@pytest.mark.parametrize("text, kept", SHAPES)
+def test_a_key_goes_into_any_shape_of_table(text, kept):
+    after = with_key(text, Path("maildns.toml"), "a.example", LINE)
+    assert kept in after
+    domains = parse(after).domain
+    assert domains["a.example"].dkim[-1].selector == "s1"
+    assert sum(len(domain.dkim) for domain in domains.values()) == 1 + text.count("selector")
+    assert after.count("#") == text.count("#")
+
+
+def test_a_domain_that_is_written_in_another_case_is_the_same():
+    after = with_key('[domain."A.Example"]\n', Path("maildns.toml"), "a.example", LINE)
+    assert parse(after).domain["a.example"].dkim

@@ -35,7 +35,7 @@ def with_key(text: str, path: Path, domain: str, line: str) -> str:
         table = _table_of(document, domain)
         if "dkim" not in table:
             inherited = document.get("defaults", {}).get("dkim", [])
-            table["dkim"] = _array([_inline(one) for one in inherited] + [new])
+            _set_in(table, _array([_inline(one) for one in inherited] + [new]))
         elif isinstance(table["dkim"], tomlkit.items.AoT):
             entry = tomlkit.table()
             entry.update(new)
@@ -71,6 +71,20 @@ def _table_of(document: Any, domain: str) -> Any:
         except RecordSyntaxError:
             continue
     raise KeyError(domain)
+
+
+def _set_in(table: Any, keys: Any) -> None:
+    """Put the list into *table*, ahead of comments at its end, which are about what follows."""
+    import tomlkit
+
+    after = []
+    if isinstance(table, tomlkit.items.Table):
+        body = table.value.body
+        while body and body[-1][0] is None:
+            after.append(body.pop()[1])
+    table["dkim"] = keys
+    for item in reversed(after):
+        table.value.append(None, item)
 
 
 def _array(entries: list[Any]) -> Any:
