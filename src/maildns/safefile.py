@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from maildns.errors import InputError
 
 PUBLIC_MODE = 0o644
 SECRET_MODE = 0o600
+STALE_SECONDS = 3600  # a draft as old as this was left behind by a run that was killed
 
 
 def replace_file(
@@ -26,9 +30,11 @@ def replace_file(
     alone. Raises `InputError` when it cannot be written, or is there already.
     """
     octets = content.encode("utf-8") if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    # Not the process id: in a container it is the same in every run.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(octets)
             file.flush()
@@ -39,11 +45,18 @@ def replace_file(
             draft.unlink()
         else:
             draft.replace(path)
-    except FileExistsError:
-        with suppress(OSError):
-            draft.unlink()
-        raise InputError("it is there already", path=path, hint="move it away first") from None
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
+        if fresh and isinstance(error, FileExistsError) and os.path.lexists(path):
+            hint = "move it away first"
+            raise InputError("it is there already", path=path, hint=hint) from None
         raise InputError(f"cannot write it: {error.strerror}", path=path) from None
+
+
+def _sweep(path: Path) -> None:
+    """Remove the drafts of *path* that killed runs left behind: one may hold a private key."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.????????.draft"):
+        with suppress(OSError):
+            if draft.lstat().st_mtime < time.time() - STALE_SECONDS:
+                draft.unlink()

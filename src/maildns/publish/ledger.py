@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from maildns.dnsdata import Rdata
-from maildns.errors import InputError, RecordSyntaxError
+from maildns.errors import InputError, MaildnsError
 from maildns.plan.contents import Key
 from maildns.plan.model import Change
 from maildns.plan.ownership import Ledger
@@ -68,7 +68,7 @@ class LedgerFile:
             raise InputError(f"cannot read the ledger: {error}", path=self.path) from None
         try:
             return _from_json(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecordSyntaxError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MaildnsError):
             hint = "move it away: only records of kinds no longer wanted are then left in the zone"
             raise InputError("this is not a ledger of maildns", path=self.path, hint=hint) from None
 
