@@ -30,6 +30,8 @@ def replace_file(
     alone. Raises `InputError` when it cannot be written, or is there already.
     """
     octets = content.encode("utf-8") if isinstance(content, str) else content
+    if not path.name:  # such as "." or "/"
+        raise InputError("this is a folder, not a file", path=path)
     # Not the process id: in a container it is the same in every run.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
     try:

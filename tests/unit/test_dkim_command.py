@@ -426,6 +426,8 @@ MISUSE = [
     (["new", "--domain", "example.com", "--add"], "cannot read"),  # there is no config
     (["new", "--domain", "example.com", "--out", "x" * 300], "cannot write"),
     (["new", "--domain", "example.com", "--config", "x" * 300, "--add"], "cannot read"),
+    (["new", "--domain", "example.com", "--out", "."], "a folder"),
+    (["new", "--domain", "example.com", "--out", ""], "a folder"),
     (["import", "nowhere.pem", "--domain", "example.com", "--selector", "s"], "cannot read"),
     (["import", "/", "--domain", "example.com", "--selector", "s"], "cannot read"),
     (["show"], "cannot read"),
