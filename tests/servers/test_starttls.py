@@ -234,7 +234,7 @@ def test_a_server_that_misbehaves_gives_one_clear_error(talk, says, may_retry):
     with serving(talk) as port, pytest.raises(MailServerError, match=says) as caught:
         fetch(port, 3)
     assert caught.value.may_retry is may_retry
-    assert str(caught.value).startswith(f"{HOST} port {port}")
+    assert str(caught.value).startswith(f"127.0.0.1 port {port}: ")
 
 
 def test_a_closed_port_cannot_be_known_and_may_be_tried_again():
@@ -264,6 +264,18 @@ def test_tlsa_records_are_made_of_what_a_live_server_shows(pki, capsys):
         f"_25._tcp.{HOST}. IN TLSA {dane.from_certificate(chain[1], usage=2, selector=0)}",
     ]
     assert code == 0
+
+
+def test_the_host_is_asked_for_in_tls_whatever_is_connected_to(pki, capsys):
+    context, _ = pki
+    asked = []
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    try:
+        with serving(smtp(tls=context)) as port:
+            command(capsys, "make", "--connect", f"127.0.0.1:{port}", "--host", HOST)
+    finally:
+        context.sni_callback = None
+    assert asked == [HOST]
 
 
 def test_a_live_server_is_compared_with_its_records(pki, capsys, tmp_path):

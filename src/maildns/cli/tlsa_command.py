@@ -106,11 +106,14 @@ def make(
     from maildns.protocols import dane
 
     wanted = [dane.parameters(text) for text in parameters or ["3 1 1"]]
+    if certificate and connect:
+        raise UsageError("give one of --certificate and --connect")
     if not (certificate or key or connect):
         raise UsageError("of what?", hint="give --certificate FILE, --key FILE or --connect HOST")
     owner = _host(host, connect)  # a wrong name is said before anything is waited for
     passphrase = _passphrase(passphrase_file, passphrase_env)
-    shown = _identity(certificate, key, passphrase, connect, timeout)
+    chain = _live_chain(connect, owner, timeout) if connect else None
+    shown = _identity(certificate, key, passphrase, chain)
     owner = owner or _only_name(shown)
     records = [record for one in wanted for record in _records(one, shown, live=bool(connect))]
     findings = _judge(shown, owner)
@@ -200,21 +203,15 @@ def _identity(
     certificate: Path | None,
     key: Path | None,
     passphrase: bytes | None,
-    connect: str,
-    timeout: float,
+    live: Sequence[Certificate] | None = None,
 ) -> Identity:
-    """Read what was given; raises `InputError`, and exits where a live server shows nothing."""
+    """Read the files that were given; *live* is what a server showed. Raises `InputError`."""
     from maildns.cli.dkim_keys import read_octets
-    from maildns.errors import UsageError
     from maildns.protocols import dane
 
-    if certificate and connect:
-        raise UsageError("give one of --certificate and --connect")
-    chain: Sequence[Certificate] = ()
+    chain = live or ()
     if certificate is not None:
         chain = dane.load_certificates(read_octets(certificate), certificate)
-    elif connect:
-        chain = _live_chain(connect, timeout)
     spki = b""
     if key is not None:
         spki = dane.load_public_key_of_key_file(read_octets(key), passphrase, key)
@@ -227,13 +224,16 @@ def _passphrase(file: Path | None, variable: str) -> bytes | None:
     return passphrase_of(file, variable)
 
 
-def _live_chain(connect: str, timeout: float) -> list[Certificate]:
+def _live_chain(connect: str, host: str, timeout: float) -> list[Certificate]:
+    """What the server at *connect* shows to who asks for *host*; exits when that is nothing."""
+    from maildns.dnsdata import name
     from maildns.net.smtp import MailServerError, fetch_chain
     from maildns.protocols.dane.certificate import certificate_of
 
-    host, port = _place(connect)
+    place, port = _place(connect)
+    place = place if _is_address(place) else name(place)
     try:
-        found = fetch_chain(host, port, timeout_seconds=timeout)
+        found = fetch_chain(host or place, port, timeout_seconds=timeout, address=place)
     except MailServerError as error:
         complain(error)
         raise typer.Exit(ExitCode.UNKNOWN if error.may_retry else ExitCode.FINDINGS) from None
@@ -308,13 +308,17 @@ def check(
     Exits with 1 when no record counts or matches, 3 when that cannot be known.
     """
     from maildns.dnsdata import name
+    from maildns.errors import UsageError
     from maildns.net.drivers import run
     from maildns.protocols import dane
     from maildns.wiring import world_of
 
+    if certificate and connect:
+        raise UsageError("give one of --certificate and --connect")
     host = name(host)
     passphrase = _passphrase(passphrase_file, passphrase_env)
-    shown = _identity(certificate, key, passphrase, connect, timeout)
+    chain = _live_chain(connect, host, timeout) if connect else None
+    shown = _identity(certificate, key, passphrase, chain)
     inquiry = dane.planned_match(
         host, shown.der, spki_der=None if shown.chain else shown.spki or None, port=port
     )
@@ -351,7 +355,7 @@ def match(
         raise UsageError("match with what?", hint="give --certificate FILE or --key FILE")
     parsed = [dane.parse(text) for text in _texts(records)]
     name = _host(host, "")
-    shown = _identity(certificate, key, _passphrase(passphrase_file, passphrase_env), "", 0)
+    shown = _identity(certificate, key, _passphrase(passphrase_file, passphrase_env))
     if shown.chain:
         names = [name] if name else dane.certificate_names(shown.chain[0])
         verdict = dane.match(parsed, shown.der, names)

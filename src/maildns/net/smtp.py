@@ -76,7 +76,7 @@ def fetch_chain(
     """
     deadline = time.monotonic() + timeout_seconds
     host = host if _is_address(host) else name(host)
-    where = f"{host} port {port}"
+    where = f"{address or host} port {port}"
     connection = _connect(_addresses(address or host, port, deadline, where), deadline, where)
     with closing(connection):
         if not (port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls):
