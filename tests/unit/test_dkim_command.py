@@ -111,7 +111,7 @@ def test_a_selector_of_the_month_is_taken_that_nobody_uses(config):
 def test_ed25519_is_said_to_belong_beside_rsa(config):
     result = new(config, "--domain", "example.com")
     assert "[dkim-ed25519]" in result.out
-    assert "not all receivers know it" in result.out
+    assert "belongs beside an RSA key" in result.out
 
 
 def test_the_file_that_the_config_waits_for_is_the_one_made(config):

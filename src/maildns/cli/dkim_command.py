@@ -207,6 +207,8 @@ def _present(entry: Entry, line: str, *, json: bool, added: bool, project: Proje
     console = output()
     show_published(entry.name, entry.rdata, console)
     show_findings(entry.findings, console, entry.rdata.text)
+    if entry.record.key_type == "ed25519":  # RFC 8463 section 5
+        show("an Ed25519 key belongs beside an RSA key: sign with both", console)
     if added and project is not None:
         show(f"added to {project.source.path}: {line}", console)
         show("next: maildns plan", console)
