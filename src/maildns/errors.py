@@ -110,7 +110,7 @@ class UnsafePlan(MaildnsError):
     """Carrying the plan out would make mail fail; `reasons` says how."""
 
     def __init__(self, reasons: tuple[str, ...], hint: str = "") -> None:
-        super().__init__("the plan is not safe to carry out: " + "; ".join(reasons))
+        super().__init__("\n  ".join(["the plan is not safe to carry out:", *reasons]))
         self.reasons = reasons
         self.hint = hint
 

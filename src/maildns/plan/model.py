@@ -104,7 +104,7 @@ class Plan:
     def dangers(self) -> tuple[str, ...]:
         """Why it should not be carried out unasked: failed proofs and dangerous changes."""
         failed = [
-            f"{check.subject}: {check.claim}: {check.evidence}"
+            f"{check.subject}: it does not hold that {check.claim} ({check.evidence})"
             for check in self.checks
             if check.failed
         ]
