@@ -1,14 +1,17 @@
 """
-Draw docs/images/plan.svg: what `maildns plan` shows for an example, as a terminal does.
+Draw the pictures of the documentation from real output for an example.
 
-The plan is a real one, made from the description and the world below; only its keys are
-constant, so that the picture changes when the command's output does and not otherwise.
+docs/images/plan.svg is what `maildns plan` shows, as a terminal does; docs/images/page.png
+is the page of `maildns export --format html` in Chromium, left as it is where there is none.
+Their keys are constant, so that a picture changes when the output does and not otherwise.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +62,8 @@ j3iAzgPHpx0U7TiYIggj6iKHWSVlnAZPFs00IuIBOweDG6/UlEFY/aZjFw==
 
 
 def main() -> int:
-    """Write the picture."""
+    """Write the pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
         for file, text in (
@@ -69,11 +73,12 @@ def main() -> int:
             ("mail.pem", TLS_KEY),
         ):
             (folder / file).write_text(text, encoding="utf-8")
-        picture = draw(folder)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / "plan.svg"
-    path.write_text(picture, encoding="utf-8")
-    print(f"wrote {path}")
+        path = FOLDER / "plan.svg"
+        path.write_text(draw(folder), encoding="utf-8")
+        print(f"wrote {path}")
+        browser = shutil.which("chromium")
+        if browser:
+            photograph(folder, browser, FOLDER / "page.png")
     return 0
 
 
@@ -97,6 +102,18 @@ def draw(folder: Path) -> str:
     svg = console.export_svg(title="maildns plan")
     # A picture fetches nothing: the reader's own monospaced font will do.
     return re.sub(r"\s*@font-face \{.*?\n    \}", "", svg, flags=re.DOTALL)
+
+
+def photograph(folder: Path, browser: str, path: Path) -> None:
+    """Take the picture of the exported page, as *browser* shows it."""
+    page = folder / "records.html"
+    maildns = [sys.executable, "-m", "maildns.cli.main"]
+    export = [*maildns, "export", "--format", "html", "--form", "generic", "--out", str(page)]
+    subprocess.run(export, cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    shot = [*flags, "--window-size=900,900", f"--screenshot={path}", page.as_uri()]
+    subprocess.run([browser, *shot], check=True, timeout=60, stderr=subprocess.DEVNULL)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
