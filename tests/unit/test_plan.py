@@ -261,3 +261,38 @@ def test_a_description_that_lacks_something_is_told(config, rule, severity):
 def test_a_complete_description_is_only_told_the_next_step():
     found = plan_for(CONFIG.replace("reports_to", 'policy = "quarantine", reports_to')).findings
     assert list(found) == []
+
+
+def test_an_alias_in_the_way_goes_once_and_the_proof_sees_it_gone():
+    plan = plan_for(CONFIG, "mail.example.com. CNAME host.example.net.\n")
+    gone = [change for change in plan.changes if change.rrtype == "CNAME"]
+    assert [(one.name, one.after) for one in gone] == [("mail.example.com", None)]
+    assert [one for one in plan.checks if one.failed] == []
+    assert ["alias" in danger for danger in plan.dangers] == [True]
+
+
+WEB = CONFIG + 'mta_sts = { mode = "testing", web = "%s" }\n'
+
+
+@pytest.mark.parametrize(
+    "first, second", [("192.0.2.80", "web.example.net"), ("web.example.net", "192.0.2.80")]
+)
+def test_our_own_alias_and_address_take_each_others_place(first, second):
+    zone = MemoryZone("", "example.com")
+    published = plan_for(WEB % first, publishers={"public": zone}, world=zone.world)
+    zone.publish([change.rrset_change for change in published.changes])
+    ledger = {change.key: change.ours for change in published.changes}
+    plan = plan_for(WEB % second, publishers={"public": zone}, world=zone.world, ledger=ledger)
+    assert plan.dangers == ()
+    assert [finding for finding in plan.findings if finding.rule == "plan-alias-beside-data"] == []
+    here = [change for change in plan.changes if change.name == "mta-sts.example.com"]
+    assert sorted(change.action for change in here) == [Action.ADD, Action.REMOVE]
+
+
+def test_an_alias_and_an_address_of_one_name_cannot_both_be_had():
+    config = WEB % "web.example.net" + '[server."mta-sts.example.com"]\nipv4 = "93.184.216.35"\n'
+    plan = plan_for(config)
+    assert [f.subject for f in plan.findings if f.rule == "plan-alias-beside-data"] == [
+        "mta-sts.example.com CNAME"
+    ]
+    assert "mta-sts.example.com CNAME" not in lines(plan)

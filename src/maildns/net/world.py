@@ -148,12 +148,19 @@ class World:
         return [self._sets[key] for key in sorted(self._sets)]
 
     def says_about(self, owner: str, rrtype: str) -> bool:
-        """Whether this world has a word on *owner* and *rrtype*: there, absent, or failing."""
+        """
+        Whether this world has a word on *owner* and *rrtype*: there, absent, or failing.
+
+        Where an alias is there or was taken away, it has one on all types: nothing else
+        stands beside an alias.
+        """
         key = (owner, rrtype)
+        alias = (owner, "CNAME")
         return (
             key in self._sets
             or key in self._absent
-            or (owner, "CNAME") in self._sets
+            or alias in self._sets
+            or alias in self._absent
             or key in self._failing
             or (owner, None) in self._failing
         )

@@ -163,6 +163,9 @@ def plan_of(text: str, path: str = "the plan") -> Plan:
         changes = tuple(_change_of(change) for change in document.changes)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["loc"] == ("version",):
+            problem = "this plan was made by another version of maildns"
+            raise InputError(problem, path=path, hint=hint) from None
         place = ".".join(str(part) for part in first["loc"])
         problem = f"this is not a plan: {place}: {first['msg']}" if place else "this is not a plan"
         raise InputError(problem, path=path, hint=hint) from None

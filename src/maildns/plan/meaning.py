@@ -39,7 +39,7 @@ def caution_of(settled: Settled) -> str:
     before, after = settled.before, settled.after
     if before is None:
         return ""
-    if settled.rrtype == "CNAME" and after is None:
+    if settled.rrtype == "CNAME" and after is None and settled.kind is not Kind.FORMER:
         return f"takes away an alias (to {_target(before)}) that somebody made on purpose"
     if settled.kind is Kind.FORMER and settled.rrtype == "MX" and after is None:
         return "takes away where the domain's mail goes"

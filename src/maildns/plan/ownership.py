@@ -59,15 +59,36 @@ def settle(wishes: Sequence[Wanted], contents: ZoneContents, ledger: Ledger) -> 
     by_key: dict[Key, list[Wanted]] = {}
     for wish in wishes:
         by_key.setdefault(wish.key, []).append(wish)
-    settled = []
-    for key, wished in by_key.items():
-        settled.extend(_settle_alias(key, wished[0], contents))
-        settled.append(_settle_one(key, wished, contents, ledger))
     for key in ledger:
-        if key not in by_key:
-            former = Wanted("", Kind.FORMER, *key, (), reason="no longer wanted")
-            settled.append(_settle_former(former, contents, ledger))
+        by_key.setdefault(key, [Wanted("", Kind.FORMER, *key, (), reason="no longer wanted")])
+    settled = []
+    freed = {owner for owner, rrtype in by_key if rrtype == "CNAME"}  # settled by themselves
+    for key, wished in by_key.items():
+        if key[0] not in freed and wished[0].records:  # once for all types of a name
+            freed.add(key[0])
+            settled.extend(_settle_alias(wished[0], contents))
+        if wished[0].kind is Kind.FORMER:
+            settled.append(_settle_former(wished[0], contents, ledger))
+        elif key[1] == "CNAME":
+            beside = _beside(key[0], by_key, contents, ledger)
+            settled.append(_settle_one(key, wished, contents, ledger, beside))
+        else:
+            settled.append(_settle_one(key, wished, contents, ledger))
     return settled
+
+
+def _beside(
+    owner: str, wished: Mapping[Key, list[Wanted]], contents: ZoneContents, ledger: Ledger
+) -> list[str]:
+    """The types of the records that will stand at *owner* beside an alias: there can be none."""
+    beside = []
+    for rrtype in BESIDE_ALIAS:
+        there = contents.get(owner, rrtype)
+        former = ledger.get((owner, rrtype), ())
+        stays = there is not None and any(record not in former for record in there.records)
+        if stays or any(wish.records for wish in wished.get((owner, rrtype), ())):
+            beside.append(rrtype)
+    return beside
 
 
 def _settle_one(
@@ -75,17 +96,16 @@ def _settle_one(
     wished: list[Wanted],
     contents: ZoneContents,
     ledger: Ledger,
+    beside: Sequence[str] = (),
 ) -> Settled:
     first = wished[0]
     place = (first.group, first.kind, *key)
     if key in contents.unknown:
         return Settled(*place, None, None, first.reason, unknown=contents.unknown[key])
     before = contents.get(*key)
-    if first.rrtype == "CNAME":
-        beside = [rrtype for rrtype in BESIDE_ALIAS if contents.get(first.name, rrtype)]
-        if beside:
-            blocked = f"an alias may not stand beside the {', '.join(beside)} records there"
-            return Settled(*place, before, before, first.reason, blocked=blocked)
+    if beside:
+        blocked = f"an alias may not stand beside the {', '.join(beside)} records there"
+        return Settled(*place, before, before, first.reason, blocked=blocked)
     present = before.records if before else ()
     former = ledger.get(key, ())
     claims = [wish.claim for wish in wished]
@@ -101,13 +121,13 @@ def _settle_one(
     return Settled(*place, before, after, first.reason, tuple(dict.fromkeys(wanted)))
 
 
-def _settle_alias(key: Key, wish: Wanted, contents: ZoneContents) -> list[Settled]:
+def _settle_alias(wish: Wanted, contents: ZoneContents) -> list[Settled]:
     """A CNAME where we want something else must go first: nothing may stand beside it."""
-    alias = contents.aliases.get(key[0])
-    if alias is None or key[1] == "CNAME":
+    alias = contents.aliases.get(wish.name)
+    if alias is None:
         return []
     reason = "an alias may not stand beside other records (RFC 2181 section 10.1)"
-    return [Settled(wish.group, wish.kind, key[0], "CNAME", alias, None, reason)]
+    return [Settled(wish.group, wish.kind, wish.name, "CNAME", alias, None, reason)]
 
 
 def _settle_former(former: Wanted, contents: ZoneContents, ledger: Ledger) -> Settled:

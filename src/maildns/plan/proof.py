@@ -210,7 +210,11 @@ def _sample(target: str, depth: int = 0) -> Inquiry[_Sample]:
     (answer,) = yield (Question(domain, "TXT"),)
     record = _spf_record_of(answer)
     if record is None:
-        why = answer.detail or str(answer.outcome) if answer.failed else "has no SPF record"
+        why = (
+            answer.detail or str(answer.outcome)
+            if answer.failed
+            else "has no SPF record that can be read"
+        )
         return _Sample(why=f"{domain} {why}", missing=not answer.failed)
     permits = spf.permitted(record)
     networks: tuple[IPv4Network | IPv6Network, ...] = (*permits.ip4, *permits.ip6)
