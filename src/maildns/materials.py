@@ -8,7 +8,6 @@ soon) becomes a finding; what cannot be used becomes a `ConfigError` that names 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,7 +137,7 @@ class _Reader:
             self.findings.extend(problems)
             spki = spki_of(chain[0])
         try:
-            current = [tlsa for text in server.tlsa for tlsa in _records(text, chain, spki)]
+            current = [dane.record_for(dane.parameters(text), chain, spki) for text in server.tlsa]
         except MaildnsError as error:
             raise self._placed(error, (*place, "tlsa")) from None
         following: tuple[Tlsa, ...] = ()
@@ -188,30 +187,3 @@ class _Reader:
             problem = f"{error.path}{line}: {error.problem}"
         locked = "encrypted" in problem or "passphrase" in problem
         return self.source.error(place, problem, _HOW_TO_OPEN if locked else error.hint)
-
-
-def _records(text: str, chain: list[Certificate], spki: bytes) -> Iterator[Tlsa]:
-    """The TLSA records that one parameter triple asks for."""
-    wanted = dane.parameters(text)
-    if wanted.usage == 2:  # RFC 7672 section 3.1.1: the issuer, the last certificate in the file
-        if len(chain) < 2:
-            raise InputError(
-                f"TLSA {text} needs the issuer's certificate",
-                hint="give the full chain (fullchain.pem) as certificate",
-            )
-        yield _from_certificate(chain[-1], wanted)
-    elif chain:
-        yield _from_certificate(chain[0], wanted)
-    elif spki and wanted.selector == 1:
-        yield dane.from_public_key(spki, usage=wanted.usage, matching_type=wanted.matching_type)
-    elif spki:
-        raise InputError(f"TLSA {text} needs the certificate", hint="name it as certificate")
-
-
-def _from_certificate(certificate: Certificate, wanted: dane.Parameters) -> Tlsa:
-    return dane.from_certificate(
-        certificate,
-        usage=wanted.usage,
-        selector=wanted.selector,
-        matching_type=wanted.matching_type,
-    )

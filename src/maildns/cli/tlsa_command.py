@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from maildns.dnsdata import Tlsa
     from maildns.finding import Finding
-    from maildns.protocols.dane import DaneVerdict, Parameters, TlsaLookup
+    from maildns.protocols.dane import DaneVerdict, TlsaLookup
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
@@ -115,7 +115,7 @@ def make(
     chain = _live_chain(connect, owner, timeout) if connect else None
     shown = _identity(certificate, key, passphrase, chain)
     owner = owner or _only_name(shown)
-    records = [record for one in wanted for record in _records(one, shown, live=bool(connect))]
+    records = [dane.record_for(one, shown.chain, shown.spki) for one in wanted]
     findings = _judge(shown, owner)
     name = dane.owner_name(owner, port)
     for one in dict.fromkeys(records):
@@ -174,26 +174,6 @@ def _only_name(shown: Identity) -> str:
         return name(names[0])
     has = f"; the certificate names {', '.join(names[:5])}" if names else ""
     raise UsageError("for which server?", hint=f"give its name: --host mail.example.com{has}")
-
-
-def _records(wanted: Parameters, shown: Identity, *, live: bool) -> list[Tlsa]:
-    """The records that one parameter triple asks for: usage 2 is of the issuers, 3 of the leaf."""
-    from maildns.errors import InputError
-    from maildns.protocols import dane
-
-    numbers = {"usage": wanted.usage, "matching_type": wanted.matching_type}
-    if not shown.chain:
-        if wanted.selector == 1 and wanted.usage in {1, 3}:
-            return [dane.from_public_key(shown.spki, **numbers)]
-        raise InputError(f"{wanted} needs the certificate", hint="give it with --certificate")
-    own = shown.chain[:1]
-    if wanted.usage in {0, 2}:  # RFC 7672 section 3.1.1: the issuer that is sent along
-        own = shown.chain[1:][-1:]
-        if not own:
-            where = "the server sends" if live else "the file holds"
-            hint = "give the full chain: --certificate fullchain.pem"
-            raise InputError(f"{wanted} needs the issuer, but {where} no more than one", hint=hint)
-    return [dane.from_certificate(one, selector=wanted.selector, **numbers) for one in own]
 
 
 # --- what the server shows ------------------------------------------------------------

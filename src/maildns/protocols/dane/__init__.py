@@ -6,7 +6,7 @@ so that it can be shown and complained about, but never matches. And all of it c
 where the answer was validated with DNSSEC: see `tlsa_lookup`.
 """
 
-from maildns.protocols.dane.build import from_certificate, from_public_key, parameters
+from maildns.protocols.dane.build import from_certificate, from_public_key, parameters, record_for
 from maildns.protocols.dane.certificate import (
     certificate_names,
     certificate_problems,
@@ -48,5 +48,6 @@ __all__ = [
     "parameters",
     "parse",
     "planned_match",
+    "record_for",
     "tlsa_lookup",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from maildns.dnsdata import Tlsa
@@ -93,6 +93,35 @@ def from_public_key(spki_der: bytes, *, usage: int = 3, matching_type: int = 1) 
             hint="make it with: openssl pkey -in key.pem -pubout -outform DER",
         ) from None
     return _record(wanted, spki_der)
+
+
+def record_for(
+    wanted: Parameters,
+    chain: Sequence[Certificate] = (),
+    spki_der: bytes = b"",
+) -> Tlsa:
+    """
+    Make the record that *wanted* asks for of a server that shows *chain*, leaf first.
+
+    Usages 0 and 2 are of the issuer that is sent along, the last of the chain (RFC 7672
+    section 3.1.1), 1 and 3 of the server itself; of a server whose key alone is known, give
+    *spki_der*. Raises `InputError` with the mend when the chain does not hold what is needed.
+    """
+    if not chain and spki_der and wanted.selector == 1 and wanted.usage in {1, 3}:
+        return from_public_key(spki_der, usage=wanted.usage, matching_type=wanted.matching_type)
+    if not chain:
+        raise InputError(f"TLSA {wanted} needs the certificate", hint="give it, not the key alone")
+    if wanted.usage in {0, 2} and len(chain) < 2:
+        raise InputError(
+            f"TLSA {wanted} needs the issuer's certificate, and there is no more than one",
+            hint="give the full chain as certificate (fullchain.pem)",
+        )
+    return from_certificate(
+        chain[-1] if wanted.usage in {0, 2} else chain[0],
+        usage=wanted.usage,
+        selector=wanted.selector,
+        matching_type=wanted.matching_type,
+    )
 
 
 def digest(matching_type: int, data: bytes) -> bytes:
