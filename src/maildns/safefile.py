@@ -26,17 +26,18 @@ def replace_file(
     """
     Put *content* at *path* in one step; nobody ever sees a part of it.
 
-    The file gets *mode* from its first octet on. With *fresh* an existing file is left
-    alone. Raises `InputError` when it cannot be written, or is there already.
+    The file gets *mode* from its first octet on. A symbolic link is followed, and what it
+    points to is replaced. With *fresh* an existing file or link is left alone. Raises `InputError` when it cannot be written, or is there already.
     """
     octets = content.encode("utf-8") if isinstance(content, str) else content
     if not path.name:  # such as "." or "/"
         raise InputError("this is a folder, not a file", path=path)
     # Not the process id: in a container it is the same in every run.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
+    target = path if fresh else Path(os.path.realpath(path))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(octets)
             file.flush()
@@ -46,7 +47,7 @@ def replace_file(
             os.link(draft, path)
             draft.unlink()
         else:
-            draft.replace(path)
+            draft.replace(target)
     except OSError as error:
         with suppress(OSError):
             draft.unlink()

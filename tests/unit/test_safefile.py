@@ -48,3 +48,14 @@ def test_only_old_drafts_of_the_same_file_are_swept(tmp_path):
         os.utime(draft, (0, old.stat().st_mtime - STALE_SECONDS - 1))
     replace_file(tmp_path / "a[1]", "x")
     assert sorted(tmp_path.iterdir()) == sorted([young, other, tmp_path / "a[1]"])
+
+
+def test_what_a_link_points_to_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "state", tmp_path / "state"
+    link.symlink_to(target)
+    replace_file(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    with pytest.raises(InputError, match="there already"):
+        replace_file(link, "other", fresh=True)

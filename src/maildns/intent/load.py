@@ -27,6 +27,7 @@ Place = Sequence[str | int]
 
 _HEADER = re.compile(r"^\s*\[\[?(?P<key>[^\]\[]*)\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""^\s*(?P<key>(?:"[^"]*"|'[^']*'|[\w.-]|\s*\.\s*)+?)\s*=""")
+_DIM = {"extra_forbidden": 0, "dict_type": 2, "tuple_type": 2}  # what says least comes last
 _INLINE_SECRETS = frozenset({"tsig_secret", "password", "passphrase", "token", "api_key"})
 
 
@@ -156,8 +157,9 @@ def _twice(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _explained(error: ValidationError, source: ConfigSource) -> ConfigError:
     faults = error.errors(include_url=False, include_context=False)
-    # A key that is not known explains the one that is missing.
-    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    # A key that is not known explains the one that is missing; where a value may be of two
+    # kinds, a fault inside it tells more than that it is not of the other kind.
+    first = min(faults, key=lambda fault: _DIM.get(fault["type"], 1))
     place = _keys_of(first["loc"])
     problem, hint = _in_words(first["type"], first["msg"], place)
     dotted = _dotted(place)
