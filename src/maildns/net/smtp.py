@@ -12,14 +12,14 @@ import ipaddress
 import re
 import socket
 import ssl
-import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from maildns.dnsdata import name
 from maildns.errors import MaildnsError, RecordSyntaxError
+from maildns.net.reach import NotReached, in_words, reach, seconds_left
 
 MAX_REPLY_OCTETS: Final = 64 * 1024  # of all replies before TLS; a real EHLO has about 300
 IMPLICIT_TLS_PORTS: Final = frozenset({465, 993, 995, 443})  # RFC 8314 section 3.3 and its kin
@@ -27,7 +27,6 @@ TIMEOUT_SECONDS: Final = 15.0
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _DER = 2  # _ssl.ENCODING_DER, which the public module has no name for
-_Address: TypeAlias = tuple[socket.AddressFamily, Any]  # and what `socket.connect` takes
 
 
 class MailServerError(MaildnsError):
@@ -77,7 +76,7 @@ def fetch_chain(
     deadline = time.monotonic() + timeout_seconds
     host = host if _is_address(host) else name(host)
     where = f"{address or host} port {port}"
-    connection = _connect(_addresses(address or host, port, deadline, where), deadline, where)
+    connection = _connect(address or host, port, deadline, where)
     with closing(connection):
         if not (port in IMPLICIT_TLS_PORTS if implicit_tls is None else implicit_tls):
             _start_tls(_Conversation(connection, deadline, where), helo)
@@ -95,56 +94,13 @@ def _is_address(host: str) -> bool:
 # --- getting there --------------------------------------------------------------------
 
 
-def _addresses(host: str, port: int, deadline: float, where: str) -> list[_Address]:
-    """The addresses of *host*; the system's resolver has no time limit, so it is not waited for."""
-    found: list[_Address] = []
-    faults: list[socket.gaierror] = []
-
-    def look() -> None:
-        try:
-            for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-                found.append((family, place))
-        except socket.gaierror as error:
-            faults.append(error)
-        except (OSError, UnicodeError):
-            faults.append(socket.gaierror(socket.EAI_NONAME, "not a host name"))
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(_left(deadline))
-    if thread.is_alive():
-        raise _unreachable(where, "its address could not be found in time")
-    if faults:
-        known = faults[0].errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
-        problem = f"{where}: it has no address" if known else f"{where}: {faults[0].strerror}"
-        raise MailServerError(problem, may_retry=not known, hint="is the name right?")
-    return list(dict.fromkeys(found))
-
-
-def _connect(addresses: list[_Address], deadline: float, where: str) -> socket.socket:
-    """Connect to the first address that answers; each gets its share of the time."""
-    reason = "no address"
-    for number, (family, place) in enumerate(addresses):
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.settimeout(max(_left(deadline) / (len(addresses) - number), 0.05))
-        try:
-            connection.connect(place)
-        except OSError as error:
-            connection.close()
-            reason = _in_words(error)
-        else:
-            return connection
-    raise _unreachable(where, reason)
-
-
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.0)
-
-
-def _in_words(error: OSError) -> str:
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    return error.strerror or str(error) or type(error).__name__
+def _connect(host: str, port: int, deadline: float, where: str) -> socket.socket:
+    try:
+        return reach(host, port, deadline)
+    except NotReached as error:
+        if error.may_retry:
+            raise _unreachable(where, error.problem) from None
+        raise MailServerError(f"{where}: {error.problem}", hint="is the name right?") from None
 
 
 def _unreachable(where: str, reason: str) -> MailServerError:
@@ -171,10 +127,10 @@ class _Conversation:
     def say(self, line: str) -> _Reply:
         """Send a command and read its reply."""
         try:
-            self.connection.settimeout(max(_left(self.deadline), 0.001))
+            self.connection.settimeout(max(seconds_left(self.deadline), 0.001))
             self.connection.sendall(f"{line}\r\n".encode("ascii"))
         except OSError as error:
-            raise _unreachable(self.where, _in_words(error)) from None
+            raise _unreachable(self.where, in_words(error)) from None
         return self.reply()
 
     def reply(self) -> _Reply:
@@ -202,14 +158,14 @@ class _Conversation:
         return line.removesuffix(b"\r")
 
     def _receive(self) -> None:
-        left = _left(self.deadline)
+        left = seconds_left(self.deadline)
         if not left:
             raise _unreachable(self.where, "it did not answer in time")
         try:
             self.connection.settimeout(left)
             octets = self.connection.recv(16 * 1024)
         except OSError as error:
-            raise _unreachable(self.where, _in_words(error)) from None
+            raise _unreachable(self.where, in_words(error)) from None
         if not octets:
             raise _unreachable(self.where, "it closed the connection")
         self._received += len(octets)
@@ -267,7 +223,7 @@ def _shake_hands(connection: socket.socket, host: str, deadline: float, where: s
     except (OSError, ValueError) as error:
         raise _no_handshake(where, error) from None
     with closing(tls):
-        tls.settimeout(max(_left(deadline), 0.001))
+        tls.settimeout(max(seconds_left(deadline), 0.001))
         try:
             tls.do_handshake()
         except TimeoutError:
