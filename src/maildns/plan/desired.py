@@ -297,13 +297,20 @@ def _transport_wishes(scene: Scene, domain: str, own: Domain) -> Iterator[Wanted
 
 
 def sts_policy(scene: Scene, own: Domain) -> mtasts.StsPolicy | None:
-    """The MTA-STS policy to serve: every MX host of the domain, and what the owner adds."""
+    """
+    The MTA-STS policy to serve: every MX host of the domain, and what the owner adds.
+
+    None where none is asked for, and for a domain that takes no mail.
+    """
     if own.mta_sts is None or own.parked:
         return None
     hosts = [host for host in scene.servers_of(own) if scene.intent.server[host].receives]
+    allowed = [*(hosts if own.receives else []), *own.mta_sts.mx]
+    if not allowed and own.mta_sts.mode != "none":
+        return None  # RFC 8461 section 3.2: a policy names MX hosts; a domain without has none
     return mtasts.build_policy(
         mode=own.mta_sts.mode,
-        mx=[*(hosts if own.receives else []), *own.mta_sts.mx],
+        mx=allowed,
         max_age=own.mta_sts.max_age_seconds,
     )
 
