@@ -50,7 +50,7 @@ show maildns apply --yes --server "$server"
 
 printf '\n5. Once more: there must be nothing left to do\n'
 show maildns plan --server "$server"
-show maildns prove --server "$server" >proof.txt
+maildns prove --server "$server" >proof.txt
 tail -n 1 proof.txt
 
 printf '\n6. The same records for a DNS host with a web form\n'

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from maildns.dnsdata import name as host_name
 from maildns.errors import ConfigError, InputError, MaildnsError, UsageError
+from maildns.finding import Finding
 from maildns.intent.load import ConfigSource, load
 from maildns.intent.model import Intent, Rfc2136Publisher, ZoneFilePublisher
 from maildns.materials import read_materials
@@ -45,6 +46,17 @@ class Project:
     def publishers(self) -> Mapping[str, Publisher]:
         """The publishers by name; raises `ConfigError` when a secret cannot be read."""
         return {name: _publisher(self, name) for name in self.intent.publisher}
+
+    def exposures(self) -> list[Finding]:
+        """Which TSIG secrets others on this machine can read."""
+        from maildns.publish.tsig import exposure
+
+        files = [
+            self.source.file(wish.key_file)
+            for wish in self.intent.publisher.values()
+            if isinstance(wish, Rfc2136Publisher) and wish.key_file is not None
+        ]
+        return [finding for file in files for finding in exposure(file)]
 
     @cached_property
     def ledger(self) -> LedgerFile:

@@ -39,6 +39,9 @@ class MemoryZone:
     def label(self) -> str:
         return "memory"
 
+    def place_of(self, zone: str) -> str:
+        return f"memory of {zone}"
+
     def zone_of(self, owner: str) -> str | None:
         return max((zone for zone in self.zones if is_within(owner, zone)), key=len, default=None)
 

@@ -175,6 +175,8 @@ def planned(
     ask_servers: bool = False,
 ) -> tuple[Project, Plan]:
     """Read the config and make its plan, with progress on a terminal."""
+    from dataclasses import replace
+
     from maildns.plan.making import make_plan
     from maildns.wiring import open_project, places_of
 
@@ -189,6 +191,7 @@ def planned(
             now=project.now,
             progress=progress,
         )
+        plan = replace(plan, findings=(*plan.findings, *project.exposures()))
     except ConfigError as error:
         raise project.source.located(error) from None
     finally:

@@ -44,7 +44,9 @@ def _compare(view: str, expected: Answer, found: Answer) -> Check:
         why = expected.detail or found.detail or "no answer"
         return Check(question.name, claim, Result.UNKNOWN, why, view)
     if _content(expected) == _content(found):
-        return Check(question.name, claim, Result.OK, f"{len(found.records)} records", view)
+        count = len(found.records)
+        evidence = f"{count} record" + ("" if count == 1 else "s")
+        return Check(question.name, claim, Result.OK, evidence, view)
     evidence = f"public has {_shown(expected)}; {view} has {_shown(found)}"
     return Check(question.name, claim, Result.BAD, evidence, view)
 

@@ -31,7 +31,9 @@ class Batch:
     @property
     def label(self) -> str:
         """Where they go, for people."""
-        return self.publisher.label if self.publisher else "by hand"
+        if self.publisher is None or self.zone is None:
+            return "by hand"
+        return self.publisher.place_of(self.zone)
 
     @property
     def where(self) -> str:

@@ -23,6 +23,10 @@ class Publisher(Protocol):
         """What people call it: `zone file /etc/bind/db.example`, `name server 127.0.0.1:53`."""
         ...
 
+    def place_of(self, zone: str) -> str:
+        """Where just *zone* is kept, for people."""
+        ...
+
     @property
     def local(self) -> bool:
         """Whether it is read without a network."""
@@ -36,8 +40,8 @@ class Publisher(Protocol):
         """
         What stands at *keys*, and which of their names are aliases.
 
-        A server that cannot be asked makes its keys `unknown`; `InputError` when a
-        zone file cannot be read.
+        A server that cannot be asked makes its keys `unknown`. Raises `InputError` when a
+        zone file cannot be read, `PublishError` when a server refuses our key.
         """
         ...
 

@@ -75,6 +75,11 @@ class Rfc2136Publisher:
         """What people call it."""
         return self._conversation().label
 
+    def place_of(self, zone: str) -> str:
+        """Where *zone* is kept."""
+        del zone  # all in one place
+        return self.label
+
     def zone_of(self, name: str) -> str | None:
         """
         The zone that *name* is in; None when this server holds none above it.
@@ -86,11 +91,17 @@ class Rfc2136Publisher:
             return max(holding, key=len, default=None)
         if name not in self._apexes:
             with self._conversation() as conversation:
-                self._apexes[name] = find_apex(conversation, name)
+                apex = find_apex(conversation, name)
+            # The root is nobody's place for mail records, even where a server holds it.
+            self._apexes[name] = None if apex == "." else apex
         return self._apexes[name]
 
     def read(self, keys: Collection[Key]) -> ZoneContents:
-        """What stands at *keys* on this very server; unknown where it cannot or will not say."""
+        """
+        What stands at *keys* on this very server; unknown where it cannot or will not say.
+
+        Raises `PublishError` when the server refuses the key.
+        """
         with self._conversation() as conversation:
             return ZoneReader(conversation, self.zones, self.zone_of).read(keys)
 

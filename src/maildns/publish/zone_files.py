@@ -25,6 +25,10 @@ class ZoneFiles:
             return next(iter(self._files.values())).label
         return f"{len(self._files)} zone files"
 
+    def place_of(self, zone: str) -> str:
+        """The file of *zone*."""
+        return self._files[zone].label
+
     def zone_of(self, name: str) -> str | None:
         """The closest zone above *name*; raises `InputError` when its file cannot be read."""
         home = name

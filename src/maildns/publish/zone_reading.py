@@ -53,7 +53,11 @@ class ZoneReader:
     _authoritative: bool = True
 
     def read(self, keys: Collection[Key]) -> ZoneContents:
-        """What stands at *keys*; a server that cannot be asked makes them unknown."""
+        """
+        What stands at *keys*; a server that cannot be asked makes them unknown.
+
+        Raises `PublishError` when the server refuses the key.
+        """
         lost = ""
         for key in sorted(keys):
             if lost:
@@ -64,9 +68,9 @@ class ZoneReader:
             except NoReply as error:  # the others would only wait as long
                 self._unknown[key] = lost = error.problem
             except PublishError as error:
-                self._unknown[key] = lost = error.problem + (
-                    f": {error.hint}" if error.hint else ""
-                )
+                if not error.may_retry:  # our key is wrong: that is misuse, and known
+                    raise
+                self._unknown[key] = lost = f"{error.problem}: {error.hint}"
         return ZoneContents(
             self._rrsets, self._aliases, self._unknown, authoritative=self._authoritative
         )
