@@ -42,7 +42,9 @@ from maildns.protocols.spf.record import (
 from maildns.protocols.spf.verdict import SpfVerdict, Step
 
 if TYPE_CHECKING:
+    from maildns.protocols.spf.decision import Decision
     from maildns.protocols.spf.mistakes import lint_text, mend
+    from maildns.protocols.spf.coverage import SpfNetworks, networks
     from maildns.protocols.spf.permits import (
         PermitChange,
         SpfPermits,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "A",
     "All",
+    "Decision",
     "Directive",
     "Exists",
     "Explanation",
@@ -70,6 +73,7 @@ __all__ = [
     "Ptr",
     "Qualifier",
     "Redirect",
+    "SpfNetworks",
     "SpfPermits",
     "SpfRecord",
     "SpfResult",
@@ -88,21 +92,25 @@ __all__ = [
     "meaning_of_change",
     "mend",
     "merge",
+    "networks",
     "parse",
     "parse_term",
     "permitted",
 ]
 
 _HOMES = {
+    "Decision": "decision",
     "LookupNode": "tree",
     "LookupTree": "tree",
     "PermitChange": "permits",
+    "SpfNetworks": "coverage",
     "SpfPermits": "permits",
     "changes": "permits",
     "lint_text": "mistakes",
     "lookup_tree": "tree",
     "meaning_of_change": "permits",
     "mend": "mistakes",
+    "networks": "coverage",
     "permitted": "permits",
 }
 

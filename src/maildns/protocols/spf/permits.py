@@ -9,14 +9,20 @@ algebra over ranges of addresses.
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple, TypeAlias
 
 from maildns.protocols.spf.build import term_key
+from maildns.protocols.spf.ranges import (
+    IPNetwork,
+    Range,
+    first_decides,
+    networks4,
+    networks6,
+    overlaid,
+    shown,
+)
 from maildns.protocols.spf.record import (
     A,
     Directive,
@@ -28,16 +34,6 @@ from maildns.protocols.spf.record import (
     SpfRecord,
     SpfResult,
 )
-
-IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Range(NamedTuple):
-    """Addresses from *first* to *last*, and what a record says of them."""
-
-    first: int
-    last: int
-    result: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,8 @@ def permitted(record: SpfRecord | None) -> SpfPermits:
         return SpfPermits()
     passing = [d for d in _asking(record) if d.qualifier is Qualifier.PASS]
     return SpfPermits(
-        ip4=tuple(_networks4(_passing(_ranges(record, 4)))),
-        ip6=tuple(_networks6(_passing(_ranges(record, 6)))),
+        ip4=tuple(networks4(_passing(_ranges(record, 4)))),
+        ip6=tuple(networks6(_passing(_ranges(record, 6)))),
         includes=tuple(str(d) for d in passing if isinstance(d.mechanism, Include)),
         names=tuple(str(d) for d in passing if not isinstance(d.mechanism, Include)),
         others=_others(record),
@@ -99,11 +95,11 @@ def _others(record: SpfRecord | None) -> str:
     return SpfResult.NEUTRAL.value  # RFC 7208 section 4.7
 
 
-def _passing(ranges: Sequence[Range]) -> list[tuple[int, int]]:
+def _passing(ranges: Sequence[Range[str]]) -> list[tuple[int, int]]:
     return [(r.first, r.last) for r in ranges if r.result == SpfResult.PASS]
 
 
-def _ranges(record: SpfRecord | None, version: int) -> list[Range]:
+def _ranges(record: SpfRecord | None, version: int) -> list[Range[str]]:
     """What the networks of *record* say, in order and without overlap: the first term decides."""
     if record is None:
         return []
@@ -115,46 +111,7 @@ def _ranges(record: SpfRecord | None, version: int) -> list[Range]:
             first, last = int(network.network_address), int(network.broadcast_address)
             networks.append((first, place, last, directive.qualifier.result.value))
     networks.sort()
-    return list(_first_decides(networks))
-
-
-def _first_decides(networks: list[tuple[int, int, int, str]]) -> Iterator[Range]:
-    """Sweep over the (first, place, last, result) of *networks*; the lowest place holds at a point."""
-    edges = sorted({n[0] for n in networks} | {n[2] + 1 for n in networks})
-    covering: list[tuple[int, int, str]] = []
-    coming = 0
-    for first, beyond in pairwise(edges):
-        while coming < len(networks) and networks[coming][0] <= first:
-            _, place, last, result = networks[coming]
-            heapq.heappush(covering, (place, last, result))
-            coming += 1
-        while covering and covering[0][1] < first:
-            heapq.heappop(covering)
-        if covering:
-            yield Range(first, beyond - 1, covering[0][2])
-
-
-def _networks4(ranges: Sequence[tuple[int, int]]) -> Iterator[ipaddress.IPv4Network]:
-    for first, last in _joined(ranges):
-        ends = ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
-        yield from ipaddress.summarize_address_range(*ends)
-
-
-def _networks6(ranges: Sequence[tuple[int, int]]) -> Iterator[ipaddress.IPv6Network]:
-    for first, last in _joined(ranges):
-        ends = ipaddress.IPv6Address(first), ipaddress.IPv6Address(last)
-        yield from ipaddress.summarize_address_range(*ends)
-
-
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted *ranges*, those that touch made one."""
-    joined: list[tuple[int, int]] = []
-    for first, last in ranges:
-        if joined and joined[-1][1] + 1 >= first:
-            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
-        else:
-            joined.append((first, last))
-    return joined
+    return list(first_decides(networks))
 
 
 # --- changes --------------------------------------------------------------------------
@@ -198,45 +155,19 @@ def changes(before: SpfRecord | None, after: SpfRecord | None) -> list[PermitCha
 
 
 def _network_changes(
-    before: list[Range], after: list[Range], default: tuple[str, str], version: int
+    before: list[Range[str]], after: list[Range[str]], default: tuple[str, str], version: int
 ) -> Iterator[PermitChange]:
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for first, last, was, becomes in _overlaid(before, after):
+    for first, last, was, becomes in overlaid(before, after):
         if was is None and becomes is None:
             continue
         pair = (was or default[0], becomes or default[1])
         if _worth_telling(*pair, default):
             groups.setdefault(pair, []).append((first, last))
     for (was_, becomes_), ranges in groups.items():
-        networks: Iterator[IPNetwork] = (_networks4 if version == 4 else _networks6)(ranges)
+        networks: Iterator[IPNetwork] = (networks4 if version == 4 else networks6)(ranges)
         for network in networks:
-            yield PermitChange(_shown(network), was_, becomes_)
-
-
-def _overlaid(
-    before: list[Range], after: list[Range]
-) -> Iterator[tuple[int, int, str | None, str | None]]:
-    """Cut both lists at all their edges; give each piece with what either says of it."""
-    both = [*before, *after]
-    edges = sorted({r.first for r in both} | {r.last + 1 for r in both})
-    at_before = at_after = 0
-    for first, beyond in pairwise(edges):
-        while at_before < len(before) and before[at_before].last < first:
-            at_before += 1
-        while at_after < len(after) and after[at_after].last < first:
-            at_after += 1
-        yield first, beyond - 1, _at(before, at_before, first), _at(after, at_after, first)
-
-
-def _at(ranges: list[Range], place: int, point: int) -> str | None:
-    if place < len(ranges) and ranges[place].first <= point:
-        return ranges[place].result
-    return None
-
-
-def _shown(network: IPNetwork) -> str:
-    single = network.prefixlen == network.max_prefixlen
-    return str(network.network_address) if single else str(network)
+            yield PermitChange(shown(network), was_, becomes_)
 
 
 def _term_changes(
