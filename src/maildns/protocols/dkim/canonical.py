@@ -1,0 +1,203 @@
+"""
+Canonical forms: what a signature is made over (RFC 6376 section 3.4).
+
+`simple` takes nearly every octet as it is; `relaxed` forgives white space and folding.
+The body's forms are computed in one pass over chunks of any size, without a loop over
+lines, so the memory needed does not grow with the message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Protocol
+
+from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, crlf
+
+SIMPLE = "simple"
+RELAXED = "relaxed"
+_RUN = re.compile(rb"[ \t]{2,}|\t")
+
+
+class _Sink(Protocol):
+    def update(self, octets: bytes, /) -> None: ...
+
+
+# --- header ---------------------------------------------------------------------------
+
+
+def canonical_field(raw: bytes, form: str) -> bytes:
+    r"""
+    The canonical form of a header field, without its last CRLF (sections 3.4.1, 3.4.2).
+
+    >>> canonical_field(b"SUBJect : AbC\r\n\tdef  ", "relaxed")
+    b'subject:AbC def'
+    """
+    if form == SIMPLE:
+        return raw
+    name, _, value = raw.partition(b":")
+    value = value.replace(b"\r\n", b"")  # RFC 6376 section 3.4.2: unfold, then reduce white space
+    if b"\t" in value or b"  " in value:
+        value = _RUN.sub(b" ", value)
+    return name.rstrip(b" \t").lower() + b":" + value.strip(b" \t")
+
+
+def signed_header(
+    by_name: dict[bytes, list[Field]], names: Iterable[bytes], signature: bytes, form: str
+) -> bytes:
+    """
+    What the header's signature covers: the fields of *names*, then the *signature* field.
+
+    *names* are in lower case, in the order of `h`; *signature* is the raw field with an
+    empty `b`. A name that stands more often in *names* than in the header adds nothing for
+    each time, which is how a field that is not there is signed.
+    """
+    left: dict[bytes, int] = {}
+    parts = []
+    for name in names:
+        fields = by_name.get(name, ())
+        at = left.get(name, len(fields)) - 1  # RFC 6376 section 5.4.2: from the bottom up
+        if at >= 0:
+            left[name] = at
+            parts.append(canonical_field(fields[at].raw, form))
+    parts.append(canonical_field(signature, form))  # RFC 6376 section 3.7: no CRLF behind it
+    return b"\r\n".join(parts)
+
+
+def without_signature(raw: bytes) -> bytes:
+    """
+    The signature field *raw* with an empty `b` (RFC 6376 section 3.5, tag `b`, and 3.7).
+
+    White space around the value goes with it; nothing else changes.
+    """
+    start = raw.index(b":") + 1
+    while True:
+        end = raw.find(b";", start)
+        end = len(raw) if end < 0 else end
+        equals = raw.find(b"=", start, end)
+        if equals >= 0 and raw[start:equals].strip(b" \t\r\n") == b"b":
+            return raw[: equals + 1] + raw[end:]
+        if end == len(raw):
+            return raw
+        start = end + 1
+
+
+# --- body -----------------------------------------------------------------------------
+
+
+class CanonicalBody:
+    r"""
+    The canonical form of a body, passed on to *sink* as it comes.
+
+    >>> class Shown(list):
+    ...     update = list.append
+    >>> shown = Shown()
+    >>> body = CanonicalBody("relaxed", shown)
+    >>> for chunk in (b" C \r", b"\nD \t", b" E\r\n\r\n\r\n"):
+    ...     body.update(chunk)
+    >>> body.finish()
+    >>> b"".join(shown)
+    b' C\r\nD E\r\n'
+    """
+
+    def __init__(self, form: str, sink: _Sink) -> None:
+        self._relaxed = form == RELAXED
+        self._sink = sink
+        self._rest = b""  # the end of what came, undecided until more comes
+        self._line_ends = 0  # CRLFs that came last: dropped if nothing else comes
+        self._empty = True
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next octets."""
+        octets = self._rest + chunk if self._rest else chunk
+        self._rest = b""
+        if octets.endswith(b"\r"):
+            octets, self._rest = octets[:-1], b"\r"
+        octets = crlf(octets)
+        self._take(self._reduced(octets) if self._relaxed else octets)
+
+    def finish(self) -> None:
+        """The body is over: pass on what is left."""
+        rest, self._rest = self._rest, b""
+        if self._relaxed:
+            rest = rest.rstrip(b" ") if not rest.endswith(b"\r") else rest
+        self._take(rest)
+        # RFC 6376 section 3.4.3: an empty body is a CRLF; section 3.4.4: it is nothing
+        if not self._empty or not self._relaxed:
+            self._sink.update(b"\r\n")
+
+    def _reduced(self, octets: bytes) -> bytes:
+        """RFC 6376 section 3.4.4 (a): runs of white space are a space, at a line's end nothing."""
+        octets = octets.replace(b"\t", b" ")
+        while b"  " in octets:
+            octets = octets.replace(b"  ", b" ")
+        octets = octets.replace(b" \r\n", b"\r\n")
+        if octets.endswith(b" "):
+            octets, self._rest = octets[:-1], b" " + self._rest
+        return octets
+
+    def _take(self, octets: bytes) -> None:
+        """Pass *octets* on, without the empty lines at their end (section 3.4.3, 3.4.4 (b))."""
+        end = len(octets.rstrip(b"\r\n"))
+        if end < len(octets):  # a CR without its LF is text
+            lone = octets.rfind(b"\r\r", end) + 1
+            end = len(octets) if octets.endswith(b"\r") else max(end, lone)
+        if end:
+            while self._line_ends:
+                count = min(self._line_ends, CHUNK_OCTETS)
+                self._sink.update(b"\r\n" * count)
+                self._line_ends -= count
+            self._sink.update(octets[:end])
+            self._empty = False
+        self._line_ends += (len(octets) - end) // 2
+
+
+class BodyHash:
+    """SHA-256 over the first *limit* octets of a canonical body (tag `l`), or over all."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+        self.octets = 0
+        self._hash = sha256()
+
+    def update(self, octets: bytes) -> None:
+        """Take the next octets of the canonical form."""
+        left = None if self.limit is None else max(0, self.limit - self.octets)
+        self._hash.update(octets if left is None else octets[:left])
+        self.octets += len(octets)
+
+    def digest(self) -> bytes:
+        """The hash of what came."""
+        return self._hash.digest()
+
+
+class _Several:
+    def __init__(self, sinks: Sequence[_Sink]) -> None:
+        self._sinks = sinks
+
+    def update(self, octets: bytes) -> None:
+        for sink in self._sinks:
+            sink.update(octets)
+
+
+def body_hashes(
+    body: Iterable[bytes], wanted: Iterable[tuple[str, int | None]]
+) -> dict[tuple[str, int | None], BodyHash]:
+    """
+    Hash *body* in one pass, once for each (form, limit) that is *wanted*.
+
+    Nothing is read when nothing is wanted.
+    """
+    hashes = {key: BodyHash(key[1]) for key in wanted}
+    forms = [
+        CanonicalBody(form, _Several([hashes[key] for key in hashes if key[0] == form]))
+        for form in sorted({form for form, _ in hashes})
+    ]
+    if forms:
+        for chunk in body:
+            for canonical in forms:
+                canonical.update(chunk)
+    for canonical in forms:
+        canonical.finish()
+    return hashes

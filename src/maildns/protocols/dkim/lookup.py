@@ -1,0 +1,135 @@
+"""The key that a signature names: found in an answer, and fit to be used (RFC 6376 section 6.1.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from maildns.ask import Answer
+from maildns.dnsdata import Txt
+from maildns.errors import InputError, RecordSyntaxError
+from maildns.protocols.dkim.key import (
+    LEAST_RSA_BITS,
+    PublicKey,
+    algorithm_of,
+    bits,
+    public_key_from_record,
+)
+from maildns.protocols.dkim.record import KeyRecord, parse_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+MOST_RSA_BITS = 8192  # verifying takes its time; RFC 8301 section 3.2 asks for 4096
+
+
+class DkimResult(StrEnum):
+    """What is known of a signature, in the words of RFC 8601 section 2.7.1."""
+
+    NONE = "none"  # the message is not signed
+    PASS = "pass"  # noqa: S105 - it verifies; no password
+    FAIL = "fail"  # it does not: the message or the signature was changed
+    NEUTRAL = "neutral"  # it could not be processed, for a reason that has no other word
+    POLICY = "policy"  # what it rests on is not acceptable here: SHA-1, a short key, too many
+    TEMPERROR = "temperror"  # it cannot be known now: the key could not be fetched
+    PERMERROR = "permerror"  # it is wrongly written, or there is no key that it could be made with
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a signature is not verified."""
+
+    result: DkimResult
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedKey:
+    """A key record, and the key in it."""
+
+    record: KeyRecord
+    key: PublicKey
+    bits: int
+
+
+def key_in(answer: Answer, algorithm: str) -> PublishedKey | Refusal:
+    """
+    The key in *answer* that can verify a signature made by *algorithm*, or why there is none.
+
+    TXT records beside it that are no key records are passed over, as a wildcard may
+    bring them; of several key records none is chosen.
+    """
+    if answer.failed:  # RFC 6376 section 6.1.2 step 1
+        why = answer.detail or answer.outcome
+        return Refusal(DkimResult.TEMPERROR, f"the key cannot be fetched: {why}")
+    texts = [record.text for record in answer.records if isinstance(record, Txt)]
+    if not texts:  # step 2
+        return _permanent("there is no key record")
+    read = [_read(text) for text in texts]
+    records = [one for one in read if isinstance(one, KeyRecord)]
+    if len(records) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
+        return _permanent(f"{len(records)} key records stand at one name")
+    if not records:  # step 4
+        return _permanent(f"the key record is wrongly written: {read[0]}")
+    return _usable(records[0], algorithm)
+
+
+def _permanent(reason: str) -> Refusal:
+    return Refusal(DkimResult.PERMERROR, reason)
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> KeyRecord | str:
+    try:
+        return parse_key(text)
+    except RecordSyntaxError as error:
+        return error.problem
+
+
+@lru_cache(maxsize=512)
+def _usable(record: KeyRecord, algorithm: str) -> PublishedKey | Refusal:
+    kind, _, hash_name = algorithm.partition("-")
+    if record.revoked:  # RFC 6376 section 6.1.2 step 7
+        return _permanent("the key is revoked")
+    if not record.for_mail:  # RFC 6376 section 3.6.1, tag s
+        return _permanent(f"the key is not for mail: s={':'.join(record.services)}")
+    if record.hashes and hash_name not in record.hashes:  # step 6
+        return _permanent(f"the key does not allow {hash_name}: h={':'.join(record.hashes)}")
+    if record.key_type != kind:  # step 8
+        return _permanent(f"the key is of type {record.key_type[:30]}, the signature {kind}")
+    try:
+        key = public_key_from_record(record)
+    except InputError as error:
+        return _permanent(f"the key record is wrongly written: {error.problem}")
+    size = bits(key)
+    if kind == "rsa" and not LEAST_RSA_BITS <= size <= MOST_RSA_BITS:  # RFC 8301 section 3.2
+        fault = "too weak" if size < LEAST_RSA_BITS else "longer than is verified here"
+        return Refusal(DkimResult.POLICY, f"an RSA key of {size} bits is {fault}")
+    return PublishedKey(record, key, size)
+
+
+@lru_cache(maxsize=1)
+def rsa_scheme() -> tuple[PKCS1v15, SHA256]:
+    """The one way in which RSA signs mail (RFC 6376 section 3.3.1, RFC 8017 section 8.2)."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return PKCS1v15(), SHA256()
+
+
+def is_signed_by(key: PublicKey, signature: bytes, data: bytes) -> bool:
+    """Whether *signature* over the canonical *data* was made with the other half of *key*."""
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        if algorithm_of(key) == "rsa":
+            key.verify(signature, data, *rsa_scheme())  # type: ignore[call-arg]  # an RSA key
+        else:
+            key.verify(signature, sha256(data).digest())  # type: ignore[call-arg]  # RFC 8463 section 3
+    except InvalidSignature:
+        return False
+    return True

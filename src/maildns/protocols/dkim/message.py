@@ -1,0 +1,143 @@
+"""
+Messages as signatures see them: header fields as octets, and a body that flows by (RFC 5322).
+
+Lines may end in CRLF or, as in files on Unix, in LF alone: signatures are made over what
+travels by SMTP, where every line ends in CRLF (RFC 6376 section 5.3), so a lone LF counts
+as CRLF. A lone CR is an octet like others. The body is read once, in chunks, and not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import TypeAlias
+
+CHUNK_OCTETS = 1 << 16
+MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, far more than any server takes
+
+_END = re.compile(rb"\n\r?\n")
+_NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:")  # RFC 5322 sections 3.6.8 and 4.5.8
+
+
+Source: TypeAlias = "bytes | bytearray | memoryview | Iterable[bytes]"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field: `name` in lower case, `raw` as it stands, without its last CRLF."""
+
+    name: bytes
+    raw: bytes
+
+    @property
+    def value(self) -> bytes:
+        """What stands behind the colon, folds and all."""
+        return self.raw[self.raw.index(b":") + 1 :]
+
+
+@dataclass(frozen=True)
+class Message:
+    """
+    The header fields in their order, and the `body` in chunks, to be read once.
+
+    `malformed` says why the header cannot be trusted to be read by others as it is read
+    here; empty where it is well formed.
+    """
+
+    fields: tuple[Field, ...]
+    body: Iterator[bytes]
+    malformed: str = ""
+
+    @cached_property
+    def by_name(self) -> dict[bytes, list[Field]]:
+        """The fields of each name, in their order."""
+        found: dict[bytes, list[Field]] = {}
+        for field in self.fields:
+            found.setdefault(field.name, []).append(field)
+        return found
+
+    def named(self, name: bytes) -> list[Field]:
+        """The fields of *name*, which is in lower case, in their order."""
+        return self.by_name.get(name, [])
+
+
+def read_message(source: Source) -> Message:
+    r"""
+    Read the header of *source*: octets, an iterable of chunks, or an open binary file.
+
+    Of the two latter no more is read than the header needs; the rest flows through `body`.
+
+    >>> message = read_message(b"Subject: hi\r\n there\r\nTo: a@b.example\r\n\r\nThe body\r\n")
+    >>> [field.name for field in message.fields], b"".join(message.body)
+    ([b'subject', b'to'], b'The body\r\n')
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        octets = bytes(source)
+        start, end = _end_of_header(octets, 0) or (len(octets), len(octets))
+        whole = start <= MAX_HEADER_OCTETS
+        return _message(octets[:start], whole, _slices(octets, end))
+    chunks = _chunks(source)
+    read = bytearray()
+    place = None
+    for chunk in chunks:
+        searched = len(read)
+        read += chunk
+        place = _end_of_header(read, max(0, searched - 2))
+        if place is not None or len(read) > MAX_HEADER_OCTETS:
+            break
+    start, end = place or (len(read), len(read))
+    whole = start <= MAX_HEADER_OCTETS
+    return _message(bytes(read[:start]), whole, chain([bytes(read[end:])], chunks))
+
+
+def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] | None:
+    """Where the header ends, its last line end left out, and where the body starts."""
+    if octets.startswith((b"\n", b"\r\n")):
+        return 0, octets.index(b"\n") + 1
+    blank = _END.search(octets, searched)
+    if blank is None:
+        return None
+    start = blank.start()
+    return (start - 1 if start and octets[start - 1] == 0x0D else start), blank.end()
+
+
+def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
+    header = crlf(header).removesuffix(b"\r\n")
+    fields = []
+    malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
+    for number, raw in enumerate(_NEXT_FIELD.split(header) if header else ()):
+        head = _FIELD.match(raw)
+        if head is not None:
+            fields.append(Field(head[1].lower(), raw))
+        elif number or not raw.startswith(b"From "):  # the envelope line of a mailbox file
+            shown = raw[:40].decode("ascii", "backslashreplace")
+            malformed = malformed or f"this line of the header is no field: {shown}"
+    return Message(tuple(fields), body, malformed)
+
+
+def crlf(octets: bytes) -> bytes:
+    r"""
+    Let every line end in CRLF (RFC 6376 section 5.3).
+
+    >>> crlf(b"one\ntwo\r\nthree\rfour")
+    b'one\r\ntwo\r\nthree\rfour'
+    """
+    if octets.count(b"\n") == octets.count(b"\r\n"):
+        return octets
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def _slices(octets: bytes, start: int) -> Iterator[bytes]:
+    for at in range(start, len(octets), CHUNK_OCTETS):
+        yield octets[at : at + CHUNK_OCTETS]
+
+
+def _chunks(source: Iterable[bytes]) -> Iterator[bytes]:
+    read: Callable[[int], bytes] | None = getattr(source, "read", None)
+    if read is None:
+        return iter(source)
+    return iter(lambda: read(CHUNK_OCTETS), b"")  # a file's own lines may have any length
