@@ -22,22 +22,43 @@ from maildns.protocols.dane.evaluate import (
 )
 from maildns.protocols.dane.explain import explain
 from maildns.protocols.dane.lint import lint, lint_rrset
-from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match, match_key
+from maildns.protocols.dane.matching import (
+    DaneResult,
+    DaneVerdict,
+    match,
+    match_key,
+    unmatched_parameters,
+)
 from maildns.protocols.dane.record import Parameters, TlsaRecord, owner_name, parse
+from maildns.protocols.dane.sender import (
+    Delivery,
+    DomainLookup,
+    DomainResult,
+    SenderVerdict,
+    domain_lookup,
+    judge,
+    sender_verdict,
+)
 
 __all__ = [
     "DaneResult",
     "DaneVerdict",
+    "Delivery",
+    "DomainLookup",
+    "DomainResult",
     "LookupResult",
     "Parameters",
     "PlannedMatch",
+    "SenderVerdict",
     "TlsaLookup",
     "TlsaRecord",
     "certificate_names",
     "certificate_problems",
+    "domain_lookup",
     "explain",
     "from_certificate",
     "from_public_key",
+    "judge",
     "lint",
     "lint_rrset",
     "load_certificates",
@@ -49,5 +70,7 @@ __all__ = [
     "parse",
     "planned_match",
     "record_for",
+    "sender_verdict",
     "tlsa_lookup",
+    "unmatched_parameters",
 ]

@@ -15,6 +15,7 @@ from typing import Final
 
 from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
 from maildns.dnsdata import Tlsa, name
+from maildns.errors import RecordSyntaxError
 from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match, match_key
 from maildns.protocols.dane.record import owner_name, why_unusable
 
@@ -58,9 +59,13 @@ class TlsaLookup:
             return ()
         return tuple(record for record in self.records if why_unusable(record) is None)
 
-    def names(self, next_hop: str = "") -> tuple[str, ...]:
-        """The names a certificate under a usage 2 record may bear (RFC 7672 section 3.2.2)."""
-        all_names = (self.base_domain, self.host, next_hop)
+    def names(self, *next_hops: str) -> tuple[str, ...]:
+        """
+        The names a certificate under a usage 2 record may bear (RFC 7672 section 3.2.2).
+
+        *next_hops* are the recipient's domain and what its aliases lead to.
+        """
+        all_names = (self.base_domain, self.host, *next_hops)
         return tuple(dict.fromkeys(one for one in all_names if one))
 
 
@@ -86,7 +91,7 @@ def tlsa_lookup(host: str, port: int = 25) -> Inquiry[TlsaLookup]:
     when *port* is none.
     """
     host = name(host)
-    owner = owner_name(host, port)
+    owner = _owner(host, port)
     v4, v6 = yield (Question(host, "A"), Question(host, "AAAA"))
     stopped = _without_address(host, owner, (v4, v6))
     if stopped is not None:
@@ -111,13 +116,26 @@ def tlsa_lookup(host: str, port: int = 25) -> Inquiry[TlsaLookup]:
     return (yield from _first_base(host, bases, port, dnssec))
 
 
+def _owner(host: str, port: int) -> str:
+    """Where the records of *host* stand; empty where that is too long for a name."""
+    try:
+        return owner_name(host, port)
+    except RecordSyntaxError:
+        return ""
+
+
 def _first_base(
     host: str, bases: Sequence[str], port: int, addresses: DnssecStatus
 ) -> Inquiry[TlsaLookup]:
     """Ask at each TLSA base domain in turn, until one has secure records."""
     seen: list[TlsaLookup] = []
     for base in bases:
-        owner = owner_name(base, port)
+        owner = _owner(base, port)
+        if not owner:  # RFC 1035 section 2.3.4: nothing can stand there
+            reason = f"a TLSA record of {base} would have too long a name"
+            none = TlsaLookup(LookupResult.NO_DANE, host, base, "", dnssec=addresses, reason=reason)
+            seen.append(none)
+            continue
         (answer,) = yield (Question(owner, "TLSA"),)
         if answer.failed:
             return _deferred(host, owner, answer, base)
@@ -193,7 +211,7 @@ def planned_match(
     sender would ask for, are compared too: they can be right although they do not count.
     """
     lookup = yield from tlsa_lookup(host, port)
-    if lookup.result is LookupResult.NO_DANE and not lookup.records:
+    if lookup.result is LookupResult.NO_DANE and lookup.owner and not lookup.records:
         (answer,) = yield (Question(lookup.owner, "TLSA"),)
         records = tuple(record for record in answer.records if isinstance(record, Tlsa))
         lookup = replace(lookup, records=records)

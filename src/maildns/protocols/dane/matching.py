@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from maildns.dnsdata import Tlsa
 from maildns.protocols.dane.build import digest
-from maildns.protocols.dane.record import DANE_EE, why_unusable
+from maildns.protocols.dane.record import DANE_EE, Parameters, why_unusable
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -96,6 +96,31 @@ def match_key(records: Sequence[Tlsa], spki_der: bytes) -> DaneVerdict:
         return None if same else "it is of another key"
 
     return _compare(records, why_not, says="the key matches")
+
+
+def unmatched_parameters(
+    records: Sequence[Tlsa],
+    chain_der: Sequence[bytes],
+    names: Sequence[str],
+    *,
+    now: datetime | None = None,
+) -> list[Parameters]:
+    """
+    The parameter triples of *records* under which no record matches the chain, in order.
+
+    A sender need not support them all, so for each there must be one record that matches
+    (RFC 7671 section 8). Triples that no mail server uses are left out. See `match` for the
+    arguments.
+    """
+    sets: dict[Parameters, list[Tlsa]] = {}
+    for record in records:
+        if why_unusable(record) is None:
+            sets.setdefault(Parameters.of(record), []).append(record)
+    return [
+        parameters
+        for parameters, alike in sorted(sets.items())
+        if match(alike, chain_der, names, now=now).result is not DaneResult.MATCH
+    ]
 
 
 def drop_weaker_digests(records: Sequence[Tlsa]) -> list[Tlsa]:
