@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -90,8 +91,8 @@ def command(
         reports_to=tuple(dmarc_reports_to or ()),
         policy=policy,
         senders=tuple(senders or ()),
-        certificate=certificate,
-        key=key,
+        certificate=_from_config(certificate, config),
+        key=_from_config(key, config),
         mta_sts=mta_sts,
         tls_reports_to=tuple(tls_reports_to or ()),
         clients=clients,
@@ -182,15 +183,19 @@ def _propose(
     sight: Sight,
 ) -> tuple[list[ServerProposal], list[DomainProposal]]:
     from maildns.errors import UsageError
-    from maildns.intent.propose import DomainProposal
+    from maildns.intent.propose import DomainProposal, takes_no_mail
 
     names = given.domains or tuple(zone for zone in sight.zones if not zone.endswith(".arpa"))
     if not names and not given.parked:
         raise UsageError("which domain?", hint="maildns init --domain example.com")
     found = {name: sight.survey(name, [given.host] if given.host else []) for name in names}
+    parked = dict.fromkeys(given.parked)
+    if not given.domains:  # who names a domain wants mail for it; a zone file speaks for itself
+        parked.update({name: None for name in names if takes_no_mail(found[name])})
+    found = {name: seen for name, seen in found.items() if name not in parked}
     servers = _servers(given, found)
-    domains = [_domain(given, found[name], servers) for name in names]
-    domains += [DomainProposal(name, parked=True) for name in given.parked]
+    domains = [_domain(given, seen, servers) for seen in found.values()]
+    domains += [DomainProposal(name, parked=True) for name in parked]
     return servers, domains
 
 
@@ -215,6 +220,7 @@ def _servers(given: Answers, found: dict[str, Survey]) -> list[ServerProposal]:
         if first and given.ipv4 and not given.ipv6:
             v6 = ()
         ours = given.host == host or any(is_within(host, domain) for domain in found)
+        told = first and bool(given.ipv4 or given.ipv6)
         proposals.append(
             ServerProposal(
                 host,
@@ -223,6 +229,8 @@ def _servers(given: Answers, found: dict[str, Survey]) -> list[ServerProposal]:
                 given.certificate if first else "",
                 given.key if first else "",
                 managed=ours,
+                # A host of others takes mail for us; who sends for us stands in SPF.
+                sends=ours or told,
             ),
         )
     if not any(one.ipv4 or one.ipv6 for one in proposals):
@@ -236,16 +244,16 @@ def _servers(given: Answers, found: dict[str, Survey]) -> list[ServerProposal]:
 def _domain(given: Answers, found: Survey, servers: Sequence[ServerProposal]) -> DomainProposal:
     from maildns.intent.propose import DomainProposal, others_of, senders_of
 
-    own = [address for server in servers for address in (*server.ipv4, *server.ipv6)]
     # A domain that says today that it has no mail holds nothing to take over.
     kept = not found.null_mx
-    taken, remarks = senders_of(found, own) if kept else ((), ())
+    taken, remarks = senders_of(found, servers) if kept else ((), ())
     remarks = (*found.notes, *remarks)
     if found.selectors:
         remarks = (*remarks, f"DKIM selectors published already: {', '.join(found.selectors)}")
     return DomainProposal(
         found.domain,
-        servers=tuple(server.host for server in servers),
+        servers=_hosts_for(found, servers),
+        preferences=found.mx if kept else {},
         senders=tuple(dict.fromkeys((*taken, *given.senders))),
         others=others_of(found) if kept else "fail",
         keys=_keys(given, found),
@@ -256,6 +264,12 @@ def _domain(given: Answers, found: Survey, servers: Sequence[ServerProposal]) ->
         issuers=found.issuers,
         remarks=remarks,
     )
+
+
+def _hosts_for(found: Survey, servers: Sequence[ServerProposal]) -> tuple[str, ...]:
+    """The servers that its MX records name today; all of them where they name none of these."""
+    hosts = tuple(server.host for server in servers)
+    return tuple(host for host in hosts if host in found.mx) or hosts
 
 
 def _keys(given: Answers, found: Survey) -> tuple[KeyProposal, ...]:
@@ -282,8 +296,9 @@ def _dmarc(given: Answers, found: Survey | None, domain: str) -> DmarcRecord:
     from maildns.protocols import dmarc
 
     known = found.dmarc if found is not None and found.dmarc is not None else None
-    reports = given.reports_to or (() if known else (f"postmaster@{domain}",))
     record = known or dmarc.build()
+    unread = () if record.aggregate_reports_to else (f"postmaster@{domain}",)
+    reports = given.reports_to or unread
     if reports:
         record = replace(
             record,
@@ -306,12 +321,16 @@ def _write(
     yes: bool,
     force: bool,
 ) -> None:
+    from maildns.errors import ConfigError, UsageError
     from maildns.intent.load import parse
     from maildns.intent.propose import config_text
     from maildns.safefile import replace_file
 
     text = config_text(servers, domains)
-    parse(text, config)  # what we propose must be what we accept
+    try:
+        parse(text, config)  # what we propose must be what we accept
+    except ConfigError as error:  # no file holds that line yet: it is an option that is wrong
+        raise UsageError(error.problem, error.hint) from None
     console = output()
     console.print(text, markup=False)
     if not confirm(f"Write {config} and its keys?", yes=yes):
@@ -343,6 +362,17 @@ def _refuse_existing(config: Path, *, force: bool) -> None:
     if config.exists() and not force:
         hint = "edit it, name another with --config, or replace it with --force"
         raise InputError("it is there already", path=config, hint=hint)
+
+
+def _from_config(file: str, config: Path) -> str:
+    """The path of an option, which is meant from here, as the config means it."""
+    from maildns.errors import InputError
+
+    if not file or Path(file).is_absolute():
+        return file
+    if not Path(file).exists():
+        raise InputError("there is no such file", path=file)
+    return os.path.relpath(file, config.parent)
 
 
 def _names(texts: Sequence[str] | None) -> tuple[str, ...]:

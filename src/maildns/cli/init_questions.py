@@ -12,7 +12,7 @@ import typer
 from maildns.cli.common import output
 from maildns.cli.init_command import Answers, Sight
 from maildns.dnsdata import name
-from maildns.errors import RecordSyntaxError
+from maildns.errors import RecordSyntaxError, UsageError
 from maildns.intent.senders import sender_named
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def ask(given: Answers, sight: Sight) -> Answers:
     )
     return replace(
         given,
-        domains=domains,
+        domains=given.domains if sight.zones else domains,
         host=host,
         ipv4=tuple(a for a in addresses if ":" not in a),
         ipv6=tuple(a for a in addresses if ":" in a),
@@ -63,7 +63,11 @@ def _ask(question: str, read: Callable[[str], T], proposal: str = "", *, empty: 
     """Ask until the answer can be read."""
     while True:
         default = proposal if proposal or empty else None
-        text = typer.prompt(question, default=default, show_default=bool(proposal))
+        try:
+            text = typer.prompt(question, default=default, show_default=bool(proposal))
+        except typer.Abort:
+            hint = "say it by options: maildns init --help"
+            raise UsageError("the questions were not answered", hint) from None
         try:
             return read(text)
         except (ValueError, RecordSyntaxError) as error:

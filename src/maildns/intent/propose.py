@@ -8,11 +8,12 @@ in the order in which people think; it is parsed again before anybody sees it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from maildns.dnsdata import unicode_name
+from maildns.intent.model import Server
 from maildns.intent.senders import no_longer_needed_by, preset_for
 from maildns.intent.survey import Survey
 from maildns.protocols import dmarc, spf
@@ -30,6 +31,7 @@ class ServerProposal:
     certificate: str = ""
     key: str = ""
     managed: bool = True
+    sends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class DomainProposal:
 
     domain: str
     servers: tuple[str, ...] = ()
+    preferences: Mapping[str, int] = field(default_factory=dict)  # of those that have one
     senders: tuple[str, ...] = ()
     others: str = "fail"
     keys: tuple[KeyProposal, ...] = ()
@@ -59,28 +62,23 @@ class DomainProposal:
 
 
 def senders_of(
-    found: Survey, own_addresses: Iterable[str]
+    found: Survey, servers: Sequence[ServerProposal]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
-    The senders that an existing SPF record permits besides the own servers, and remarks.
+    The senders that an existing SPF record permits besides *servers*, and remarks.
 
-    Terms that are covered by *own_addresses* or by the domain's MX are left out, since the
-    servers stand in the description; every other term is kept, as a preset where it is one.
+    Terms that the servers which send stand for are left out, since they are described
+    already; every other term is kept, as a preset where it is one. A redirect is kept as
+    the include that permits the same hosts (RFC 7208 section 6.1).
     """
     if found.spf is None:
         return (), ()
-    own = {ip_address(address) for address in own_addresses}
-    mail_hosts = {a for host in found.mx for a in found.addresses.get(host, ())}
     senders: list[str] = []
     remarks: list[str] = []
     for directive in found.spf.directives:
         term = str(directive)
         former = no_longer_needed_by(term)
-        if isinstance(directive.mechanism, spf.All) or _is_own(term, own):
-            continue
-        if term == "mx" and {ip_address(a) for a in mail_hosts} <= own:
-            continue
-        if term == "a" and {ip_address(a) for a in found.addresses.get(found.domain, ())} <= own:
+        if isinstance(directive.mechanism, spf.All) or _is_own(term, found, servers):
             continue
         if directive.qualifier is not spf.Qualifier.PASS:
             remarks.append(f"left out of SPF, since it permits nobody: {term}")
@@ -90,20 +88,57 @@ def senders_of(
         preset = preset_for(term)
         # A preset stands for all of its terms; one of several stays as it is.
         senders.append(preset.key if preset and preset.terms == (term,) else term)
+    if _redirects(found):
+        target = str(found.spf.redirect).partition("=")[2]
+        senders.append(f"include:{target}")
+        remarks.append(f"was redirect={target}, which also says what all others get: look there")
     return tuple(dict.fromkeys(senders)), tuple(remarks)
 
 
-def _is_own(term: str, own: Collection[object]) -> bool:
-    kind, _, value = term.partition(":")
-    if kind not in {"ip4", "ip6"}:
+def _is_own(term: str, found: Survey, servers: Sequence[ServerProposal]) -> bool:
+    """Whether *term* permits nobody but the servers that send."""
+    sending = [server for server in servers if server.sends]
+    own = {ip_address(text) for server in sending for text in (*server.ipv4, *server.ipv6)}
+    kind, _, value = term.removeprefix("+").partition(":")
+    if kind in {"ip4", "ip6"}:
+        network = ip_network(value, strict=False)
+        return network.num_addresses == 1 and network[0] in own
+    named = {"a": [value or found.domain], "mx": list(found.mx) if not value else []}.get(kind, [])
+    if not named:
         return False
-    network = ip_network(value, strict=False)
-    return network.num_addresses == 1 and network[0] in own
+    hosts = {server.host for server in sending}
+    return all(
+        name_ in hosts
+        or (found.addresses.get(name_) and {ip_address(a) for a in found.addresses[name_]} <= own)
+        for name_ in named
+    )
+
+
+def _redirects(found: Survey) -> bool:
+    # RFC 7208 section 6.1: beside an "all" a redirect does nothing
+    return found.spf is not None and found.spf.redirect is not None and found.spf.all is None
 
 
 def others_of(found: Survey) -> str:
-    """What an existing record says of everybody else; `fail` where it does not say."""
-    return _OTHERS.get(spf.permitted(found.spf).others, "fail") if found.spf else "fail"
+    """
+    What an existing record says of everybody else; `fail` where it does not say.
+
+    Where a redirect leaves that to another domain it is `softfail`: not to be stricter
+    than the owner was.
+    """
+    if found.spf is None:
+        return "fail"
+    if _redirects(found):
+        return "softfail"
+    return _OTHERS.get(spf.permitted(found.spf).others, "fail")
+
+
+def takes_no_mail(found: Survey) -> bool:
+    """Whether the domain says that it neither takes nor sends mail (RFC 7505, RFC 7208)."""
+    sends_none = found.spf is None or not any(
+        directive.qualifier is spf.Qualifier.PASS for directive in found.spf.directives
+    )
+    return found.null_mx and sends_none and not _redirects(found)
 
 
 # --- the text -------------------------------------------------------------------------
@@ -140,15 +175,23 @@ def _server_lines(server: ServerProposal) -> list[str]:
     lines += [f"certificate = {_quoted(server.certificate)}"] if server.certificate else []
     lines += [f"key = {_quoted(server.key)}"] if server.key else []
     lines += [] if server.managed else ["managed = false  # somebody else publishes its address"]
+    lines += [] if server.sends else ["sends = false  # it takes mail for you; others send"]
     return lines
 
 
 def _domain_lines(domain: DomainProposal, *, alone: bool) -> list[str]:
-    lines = [f"# {remark}" for remark in domain.remarks]
+    # A remark may quote what is published: it must not end its comment.
+    lines = [f"# {''.join(c if c.isprintable() else '·' for c in r)}" for r in domain.remarks]
     lines.append(f"[domain.{_quoted(unicode_name(domain.domain))}]")
     if domain.parked:
         return [*lines, "parked = true  # no mail at all"]
-    if domain.servers and not alone:
+    if any(number != Server().priority for number in domain.preferences.values()):
+        table = ", ".join(
+            f"{_quoted(host)} = {domain.preferences.get(host, Server().priority)}"
+            for host in domain.servers
+        )
+        lines.append(f"servers = {{ {table} }}")
+    elif domain.servers and not alone:
         lines.append(f"servers = {_list(domain.servers)}")
     if domain.senders:
         lines.append(f"senders = {_list(domain.senders)}")
@@ -176,6 +219,7 @@ def _dmarc_items(record: dmarc.DmarcRecord) -> list[str]:
     ):
         items += [f"{key} = {_quoted(value)}"] if value else []
     items += ["testing = true"] if record.testing else []
+    items += [f"percent = {record.percent}"] if record.percent is not None else []
     for key, alignment in (
         ("dkim_alignment", record.dkim_alignment),
         ("spf_alignment", record.spf_alignment),
@@ -187,6 +231,8 @@ def _dmarc_items(record: dmarc.DmarcRecord) -> list[str]:
     ):
         plain = [uri.uri.removeprefix("mailto:") for uri in uris]
         items += [f"{key} = {_list(plain)}"] if plain else []
+    options = record.failure_options
+    items += [f"failure_options = {_list(options)}"] if options else []
     return items
 
 
