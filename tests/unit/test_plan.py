@@ -296,3 +296,19 @@ def test_an_alias_and_an_address_of_one_name_cannot_both_be_had():
         "mta-sts.example.com CNAME"
     ]
     assert "mta-sts.example.com CNAME" not in lines(plan)
+
+
+SAME = [
+    # what stands at a name, and whether it says what is wanted there
+    ("_dmarc", "v=DMARC1;rua=mailto:postmaster@example.com; p=none", True),
+    ("_dmarc", "v=DMARC1; p=none; rua=mailto:postmaster@example.com; x=1", False),  # not ours alone
+    ("_dmarc", "v=DMARC1; p=none; p=reject; rua=mailto:postmaster@example.com", False),
+    ("abc._domainkey", str(KEY).replace("; ", ";"), True),
+    ("abc._domainkey", str(KEY) + "; t=y", False),
+]
+
+
+@pytest.mark.parametrize("where, text, same", SAME)
+def test_tags_in_another_order_are_no_reason_for_a_change(where, text, same):
+    plan = plan_for(CONFIG, f'{where}.example.com. TXT "{text}"\n')
+    assert (f"{where}.example.com TXT" not in lines(plan)) is same

@@ -8,18 +8,22 @@ so that the diff is a plain comparison and never touches what it does not own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from maildns.dnsdata import Rdata, RRset, Txt
+from maildns.errors import RecordSyntaxError
 from maildns.intent.model import DEFAULT_TTL_SECONDS
 from maildns.plan.contents import Key, ZoneContents
 from maildns.plan.wanted import Kind, Wanted
+from maildns.protocols import dkim, dmarc
 
 Ledger = Mapping[Key, tuple[Rdata, ...]]  # what was published last time, in one view
 
 # Nothing else may stand beside a CNAME (RFC 2181 section 10.1); these are asked for.
 BESIDE_ALIAS = ("A", "AAAA", "TXT", "MX")
+# Records that are lists of tags, whose order says nothing.
+_READ: Mapping[Kind, Callable[[str], object]] = {Kind.DMARC: dmarc.parse, Kind.DKIM: dkim.parse_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ def _settle_one(
         for record in present
         if record not in former and not any(claim.covers(record) for claim in claims)
     ]
-    wanted = [_as_published(record, present) for wish in wished for record in wish.records]
+    wanted = [
+        _as_published(wish.kind, record, present) for wish in wished for record in wish.records
+    ]
     wish_ttl = next((wish.ttl_seconds for wish in wished if wish.ttl_seconds is not None), None)
     ttl = _ttl(wish_ttl, before, authoritative=contents.authoritative)
     after = RRset.of(key[0], ttl, [*foreign, *wanted]) if foreign or wanted else None
@@ -143,13 +149,28 @@ def _settle_former(former: Wanted, contents: ZoneContents, ledger: Ledger) -> Se
     return Settled(*place, before, after, former.reason)
 
 
-def _as_published(record: Rdata, present: Sequence[Rdata]) -> Rdata:
-    """The same text cut into other strings is the same record: leave it as it is."""
+def _as_published(kind: Kind, record: Rdata, present: Sequence[Rdata]) -> Rdata:
+    """
+    The record that stands there and says the same, else *record*.
+
+    The same text cut into other strings is the same record, and so is a policy or key with
+    its tags in another order: nobody gains by a change.
+    """
     if isinstance(record, Txt):
         for other in present:
-            if isinstance(other, Txt) and other.joined == record.joined:
+            if isinstance(other, Txt) and _same(kind, record, other):
                 return other
     return record
+
+
+def _same(kind: Kind, one: Txt, other: Txt) -> bool:
+    if one.joined == other.joined:
+        return True
+    read = _READ.get(kind)
+    try:
+        return read is not None and read(one.text) == read(other.text)
+    except RecordSyntaxError:
+        return False
 
 
 def _ttl(wish: int | None, before: RRset | None, *, authoritative: bool) -> int:
