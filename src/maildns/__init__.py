@@ -22,6 +22,7 @@ from maildns._version import __version__
 
 if TYPE_CHECKING:
     from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
+    from maildns.authentication import AuthenticationResults, authenticate
     from maildns.errors import (
         ConfigError,
         InputError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Answer": "maildns.ask",
+    "AuthenticationResults": "maildns.authentication",
     "ConfigError": "maildns.errors",
     "DnssecStatus": "maildns.ask",
     "Finding": "maildns.finding",
@@ -73,6 +75,7 @@ _HOMES = {
     "UnsafePlan": "maildns.errors",
     "UsageError": "maildns.errors",
     "World": "maildns.net.world",
+    "authenticate": "maildns.authentication",
     "run": "maildns.net.drivers",
     "run_async": "maildns.net.drivers",
 }
@@ -94,6 +97,7 @@ _PROTOCOLS = frozenset(
 
 __all__ = [
     "Answer",
+    "AuthenticationResults",
     "ConfigError",
     "DnssecStatus",
     "Finding",
@@ -116,6 +120,7 @@ __all__ = [
     "World",
     "__version__",
     "addresses",
+    "authenticate",
     "bimi",
     "caa",
     "clients",

@@ -43,6 +43,7 @@ DOCUMENTS: dict[str, str] = {
     "spf-tree": "maildns.cli.protocol_documents:SpfTreeDocument",
     "tlsa": "maildns.cli.protocol_documents:TlsaDocument",
     "tlsa-check": "maildns.cli.protocol_documents:TlsaCheckDocument",
+    "verify": "maildns.cli.verify_document:VerifyDocument",
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "dkim": "Make, import, check and hand out DKIM keys.",
     "dmarc": "Find the policy of a domain and the next step of its ladder.",
     "tlsa": "Make TLSA records from a certificate, a key or a live server.",
+    "verify": "Say what receivers find out about a message, and why.",
     "lab": "Run a signed name server on loopback, to try things out.",
     "schema": "Print the JSON schema of maildns.toml and of every --json output.",
 }
