@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
-import subprocess
-import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 from cli import run_cli
+from terminal import talk
 
 from maildns.intent.load import load, settings
 from maildns.wiring import open_project
@@ -254,7 +249,8 @@ DIALOGUE = [
 
 
 def test_the_questions_lead_to_a_description_on_a_terminal():
-    said = talk(DIALOGUE)
+    code, said = talk(("init", "--world", "world"), DIALOGUE)
+    assert code == 0, said
     assert "wrote maildns.toml" in said
     intent, _ = load(Path("maildns.toml"))
     assert list(intent.server) == ["mail.example.com"]
@@ -266,7 +262,9 @@ def test_the_questions_lead_to_a_description_on_a_terminal():
 
 
 def test_a_no_at_the_end_writes_nothing(home):
-    said = talk([*DIALOGUE[:-1], ("Write maildns.toml", "n")])
+    dialogue = [*DIALOGUE[:-1], ("Write maildns.toml", "n")]
+    code, said = talk(("init", "--world", "world"), dialogue)
+    assert code == 2
     assert "wrote" not in said
     assert sorted(path.name for path in home.iterdir()) == ["world"]
 
@@ -275,45 +273,3 @@ def test_questions_that_nobody_answers_are_misuse():
     result = run_cli("init", "--world", "world", input="")
     assert result.code == 2
     assert "--help" in result.err
-
-
-def talk(dialogue: list[tuple[str, str]]) -> str:
-    """Run `maildns init` on a pseudo-terminal; type each answer when its question stands there."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "maildns.cli.main", "init", "--world", "world"],
-        stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
-        env={**os.environ, "TERM": "dumb", "COLUMNS": "200"},
-    )  # fmt: skip
-    os.close(theirs)
-    said = ""
-    try:
-        for question, answer in dialogue:
-            heard = listen(ours, until=question)
-            assert question in heard, said + heard
-            said += heard
-            os.write(ours, f"{answer}\n".encode())
-        said += listen(ours)
-        assert process.wait(10) in (0, 2)
-    finally:
-        process.kill()
-        process.wait(10)
-        os.close(ours)
-    return said
-
-
-def listen(terminal: int, until: str = "") -> str:
-    """What is printed up to *until* and the prompt behind it, or to the end."""
-    heard, deadline = "", time.monotonic() + 15
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 0.2)
-        if not ready:
-            if until and until in heard:
-                return heard
-            continue
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:  # the other end is closed
-            return heard
-        heard += part.decode("utf-8", "replace")
-    return heard
