@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ import dns.tsig
 import dns.update
 import pytest
 from cli import run_cli
+from terminal import talk
+
+from maildns.protocols import dkim
 
 pytestmark = pytest.mark.server
 
@@ -252,6 +256,69 @@ def test_apply_without_a_file_sees_the_change_and_plans_by_it(home):
     assert again.code == 0
     assert "192.0.2.9 may no longer send" in again.out
     assert home.primary.ask(home.zone, "TXT") == {'"v=spf1 ip4:93.184.216.34 -all"'}
+
+
+def test_a_change_while_the_owner_thinks_makes_a_new_plan_to_be_agreed_to(home):
+    home.primary.change(home.zone, "add", home.zone, 60, "TXT", '"v=spf1 ip4:192.0.2.9 ~all"')
+
+    def somebody_else() -> str:
+        home.primary.change(home.zone, "delete", home.zone, "TXT")
+        home.primary.change(home.zone, "add", home.zone, 60, "TXT", '"v=spf1 ip4:192.0.2.10 ~all"')
+        return "y"
+
+    dialogue = [("Carry out 5 changes?", somebody_else), ("192.0.2.10 may no longer send", "y")]
+    arguments = ("apply", "--config", home.config, "--world", home.folder / "world")
+    code, said = talk(arguments, dialogue)
+    assert code == 0, said
+    assert "planning anew" in said
+    assert home.primary.ask(home.zone, "TXT") == {'"v=spf1 ip4:93.184.216.34 -all"'}
+
+
+def test_many_who_apply_at_once_all_succeed(home):
+    arguments = ("apply", "--yes", "--config", home.config, "--world", home.folder / "world")
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "maildns.cli.main", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    said = [one.communicate(timeout=60)[0] for one in running]
+    assert [one.returncode for one in running] == [0] * 4, said
+    assert home.primary.ask(home.zone, "MX") == {f"10 mail.{home.zone}."}
+    assert home.run("apply", "--yes").out.count("nothing to do") == 1
+
+
+def test_every_kind_of_record_comes_back_as_it_was_sent(home):
+    for name in ("abc", "rsa"):
+        key = dkim.generate("ed25519" if name == "abc" else "rsa4096")
+        (home.folder / f"{name}.pem").write_bytes(dkim.to_pem(key))
+    home.write(
+        'dkim = [{ selector = "abc", key = "abc.pem" }, { selector = "A.rsa", key = "rsa.pem" }]\n'
+        'mta_sts = { mode = "testing", web = "www.example.net" }\ntls_rpt = "tls@example.net"\n'
+        'clients = { pop3 = true, web = "web.example.net" }\ncaa = ["LetsEncrypt.org"]\n'
+        'bimi = { logo = "https://example.net/l.svg" }\nsenders = ["exists:%{i}._spf.%{d}"]\n'
+        f'[server."Second.{home.zone}"]\nipv6 = "2001:DB8:0:0::1"\nkey = "rsa.pem"\n'
+        'tlsa = ["3 1 1", "3 1 2"]\ncaa = "ca.example"\nhelo = "HELO.' + home.zone + '"\n'
+    )
+    first = home.run("apply", "--yes", "--force")
+    assert (first.code, first.err) == (0, "")
+    assert "read back: all there" in first.out
+    again = home.run("apply", "--yes", "--force")
+    assert (again.code, again.err) == (0, "")
+    assert "nothing to do" in again.out
+
+
+def test_a_host_without_address_that_the_server_refuses_is_told(home):
+    home.config.write_text(
+        home.config.read_text().replace('ipv4 = "93.184.216.34"', "managed = false")
+    )
+    refused = home.run("apply", "--yes", "--force")
+    assert refused.code == 2
+    assert "no address" in refused.err
+    assert home.primary.ask(home.zone, "MX") == set()
 
 
 # --- keys and servers that do not work ------------------------------------------------

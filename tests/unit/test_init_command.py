@@ -202,6 +202,16 @@ def test_a_zone_that_says_it_has_no_mail_is_parked_unless_it_is_asked_for():
     assert own.dmarc.policy == "none"  # a new start
 
 
+def test_an_issuer_bound_to_an_account_is_left_as_it_is():
+    own, _, text = from_zone(
+        "@ MX 10 mail\nmail A 93.184.216.34\n"
+        '@ CAA 0 issue "ca.example; accounturi=https://ca.example/1"\n@ CAA 0 issue "b.example"\n'
+    )
+    assert own.caa == ()
+    assert "accounturi=https://ca.example/1" in text
+    assert "CAA" not in run_cli("plan", "--world", "example.com.zone").out
+
+
 def test_what_is_published_cannot_write_into_the_config():
     own, intent, text = from_zone(
         "@ MX 10 mail\nmail A 93.184.216.34\n"

@@ -250,6 +250,10 @@ def _domain(given: Answers, found: Survey, servers: Sequence[ServerProposal]) ->
     remarks = (*found.notes, *remarks)
     if found.selectors:
         remarks = (*remarks, f"DKIM selectors published already: {', '.join(found.selectors)}")
+    bound = [issuer for issuer in found.issuers if ";" in issuer.strip(" ;")]
+    if bound:
+        # An issuer bound to an account or a method stays as it is: nothing is planned for CAA.
+        remarks = (*remarks, f"CAA stays as it is, since it says more: {', '.join(bound)}")
     return DomainProposal(
         found.domain,
         servers=_hosts_for(found, servers),
@@ -261,7 +265,7 @@ def _domain(given: Answers, found: Survey, servers: Sequence[ServerProposal]) ->
         mta_sts=given.mta_sts,
         tls_rpt=given.tls_reports_to,
         clients=given.clients,
-        issuers=found.issuers,
+        issuers=() if bound else found.issuers,
         remarks=remarks,
     )
 
