@@ -138,7 +138,10 @@ def confirm(question: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
         errors().print("nobody is there to answer; --yes answers for you")
         return False
-    return typer.confirm(question, default=False)
+    try:
+        return typer.confirm(question, default=False)
+    except typer.Abort:  # Ctrl-C, or the end of input
+        return False
 
 
 def progress_on_terminal() -> tuple[Progress, Callable[[], None]]:

@@ -147,7 +147,7 @@ class ZoneFilePublisher:
             raise InputError(
                 "there is no such zone file",
                 path=self.path,
-                hint="check the path, or say that the file is to be made",
+                hint="check the path; `maildns export --format zone` makes a first one",
             ) from None
         except OSError as error:
             raise InputError(
