@@ -9,15 +9,17 @@ lines, so the memory needed does not grow with the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, crlf
 
 SIMPLE = "simple"
 RELAXED = "relaxed"
-_RUN = re.compile(rb"[ \t]{2,}|\t")
+_RUN = re.compile(rb"[ \t]+")
+_FIRST_B = re.compile(rb"[ \t\r\n]*+b[ \t\r\n]*+=")
+_LATER_B = re.compile(rb";[ \t\r\n]*+b[ \t\r\n]*+=")
 
 
 class _Sink(Protocol):
@@ -27,60 +29,62 @@ class _Sink(Protocol):
 # --- header ---------------------------------------------------------------------------
 
 
-def canonical_field(raw: bytes, form: str) -> bytes:
+def canonical_field(field: Field, form: str) -> bytes:
     r"""
     The canonical form of a header field, without its last CRLF (sections 3.4.1, 3.4.2).
 
-    >>> canonical_field(b"SUBJect : AbC\r\n\tdef  ", "relaxed")
-    b'subject:AbC def'
+    >>> canonical_field(Field(b"subject", b"SUBject : A\r\n\tB  ", b" A\r\n\tB  "), "relaxed")
+    b'subject:A B'
     """
     if form == SIMPLE:
-        return raw
-    name, _, value = raw.partition(b":")
-    value = value.replace(b"\r\n", b"")  # RFC 6376 section 3.4.2: unfold, then reduce white space
-    if b"\t" in value or b"  " in value:
-        value = _RUN.sub(b" ", value)
-    return name.rstrip(b" \t").lower() + b":" + value.strip(b" \t")
+        return field.raw
+    value = field.value
+    if field.odd:
+        value = _RUN.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t")
+    else:
+        value = b" ".join(value.split())  # unfolds, reduces and strips at once
+    return field.name + b":" + value
 
 
 def signed_header(
-    by_name: dict[bytes, list[Field]], names: Iterable[bytes], signature: bytes, form: str
+    by_name: Mapping[bytes, Sequence[Field]],
+    names: Iterable[bytes],
+    signature: Field,
+    form: str,
 ) -> bytes:
     """
     What the header's signature covers: the fields of *names*, then the *signature* field.
 
-    *names* are in lower case, in the order of `h`; *signature* is the raw field with an
-    empty `b`. A name that stands more often in *names* than in the header adds nothing for
-    each time, which is how a field that is not there is signed.
+    *names* are in lower case, in the order of `h`; *signature* has an empty `b`. A name
+    that stands more often in *names* than in the header adds nothing for each time, which
+    is how a field that is not there is signed.
     """
     left: dict[bytes, int] = {}
     parts = []
     for name in names:
-        fields = by_name.get(name, ())
-        at = left.get(name, len(fields)) - 1  # RFC 6376 section 5.4.2: from the bottom up
-        if at >= 0:
-            left[name] = at
-            parts.append(canonical_field(fields[at].raw, form))
+        fields = by_name.get(name)
+        if fields:
+            at = left.get(name, len(fields)) - 1  # RFC 6376 section 5.4.2: from the bottom up
+            if at >= 0:
+                left[name] = at
+                parts.append(canonical_field(fields[at], form))
     parts.append(canonical_field(signature, form))  # RFC 6376 section 3.7: no CRLF behind it
     return b"\r\n".join(parts)
 
 
-def without_signature(raw: bytes) -> bytes:
+def without_signature(field: Field) -> Field:
     """
-    The signature field *raw* with an empty `b` (RFC 6376 section 3.5, tag `b`, and 3.7).
+    The signature *field* with an empty `b` (RFC 6376 section 3.5, tag `b`, and 3.7).
 
     White space around the value goes with it; nothing else changes.
     """
-    start = raw.index(b":") + 1
-    while True:
-        end = raw.find(b";", start)
-        end = len(raw) if end < 0 else end
-        equals = raw.find(b"=", start, end)
-        if equals >= 0 and raw[start:equals].strip(b" \t\r\n") == b"b":
-            return raw[: equals + 1] + raw[end:]
-        if end == len(raw):
-            return raw
-        start = end + 1
+    value = field.value
+    tag = _FIRST_B.match(value) or _LATER_B.search(value)
+    if tag is None:
+        return field
+    end = value.find(b";", tag.end())
+    value = value[: tag.end()] + (value[end:] if end >= 0 else b"")
+    return Field(field.name, field.raw[: -len(field.value)] + value, value, field.odd)
 
 
 # --- body -----------------------------------------------------------------------------
@@ -153,23 +157,28 @@ class CanonicalBody:
         self._line_ends += (len(octets) - end) // 2
 
 
-class BodyHash:
-    """SHA-256 over the first *limit* octets of a canonical body (tag `l`), or over all."""
+class BodyHash(NamedTuple):
+    """SHA-256 over the signed octets of a canonical body, and how many it has in all."""
 
-    def __init__(self, limit: int | None = None) -> None:
-        self.limit = limit
-        self.octets = 0
+    digest: bytes
+    octets: int
+
+
+class _Limited:
+    """SHA-256 over the first *limit* octets (tag `l`), or over all."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._octets = 0
         self._hash = sha256()
 
     def update(self, octets: bytes) -> None:
-        """Take the next octets of the canonical form."""
-        left = None if self.limit is None else max(0, self.limit - self.octets)
+        left = None if self._limit is None else max(0, self._limit - self._octets)
         self._hash.update(octets if left is None else octets[:left])
-        self.octets += len(octets)
+        self._octets += len(octets)
 
-    def digest(self) -> bytes:
-        """The hash of what came."""
-        return self._hash.digest()
+    def result(self) -> BodyHash:
+        return BodyHash(self._hash.digest(), self._octets)
 
 
 class _Several:
@@ -189,15 +198,15 @@ def body_hashes(
 
     Nothing is read when nothing is wanted.
     """
-    hashes = {key: BodyHash(key[1]) for key in wanted}
-    forms = [
-        CanonicalBody(form, _Several([hashes[key] for key in hashes if key[0] == form]))
-        for form in sorted({form for form, _ in hashes})
-    ]
+    sinks = {key: _Limited(key[1]) for key in wanted}
+    forms = []
+    for form in sorted({form for form, _ in sinks}):
+        same = [sink for key, sink in sinks.items() if key[0] == form]
+        forms.append(CanonicalBody(form, same[0] if len(same) == 1 else _Several(same)))
     if forms:
         for chunk in body:
             for canonical in forms:
                 canonical.update(chunk)
     for canonical in forms:
         canonical.finish()
-    return hashes
+    return {key: sink.result() for key, sink in sinks.items()}

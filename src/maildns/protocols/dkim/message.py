@@ -11,32 +11,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 CHUNK_OCTETS = 1 << 16
 MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, far more than any server takes
 
+MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
+
 _END = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
-_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:")  # RFC 5322 sections 3.6.8 and 4.5.8
+_NAME_LETTERS = bytes(range(0x21, 0x7F)).replace(b":", b"")  # RFC 5322 section 3.6.8
 
 
 Source: TypeAlias = "bytes | bytearray | memoryview | Iterable[bytes]"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One header field: `name` in lower case, `raw` as it stands, without its last CRLF."""
+class Field(NamedTuple):
+    """
+    One header field: `name` in lower case, `raw` as it stands, without its last CRLF.
+
+    `value` is what stands behind the colon, folds and all: each CRLF in it has white space
+    behind it. *odd*: Python may see white space in it that is none in mail.
+    """
 
     name: bytes
     raw: bytes
-
-    @property
-    def value(self) -> bytes:
-        """What stands behind the colon, folds and all."""
-        return self.raw[self.raw.index(b":") + 1 :]
+    value: bytes
+    odd: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,24 @@ def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
     header = crlf(header).removesuffix(b"\r\n")
     fields = []
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
-    for number, raw in enumerate(_NEXT_FIELD.split(header) if header else ()):
-        head = _FIELD.match(raw)
-        if head is not None:
-            fields.append(Field(head[1].lower(), raw))
-        elif number or not raw.startswith(b"From "):  # the envelope line of a mailbox file
+    # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.
+    odd = b"\v" in header or b"\f" in header or header.count(b"\r") != header.count(b"\n")
+    for raw in _NEXT_FIELD.split(header) if header else ():
+        head, colon, value = raw.partition(b":")
+        name = _field_name(head) if colon and len(head) < MAX_NAME_OCTETS else b""
+        if name:
+            fields.append(Field(name, raw, value, odd))
+        elif fields or not raw.startswith(b"From "):  # the envelope line of a mailbox file
             shown = raw[:40].decode("ascii", "backslashreplace")
             malformed = malformed or f"this line of the header is no field: {shown}"
     return Message(tuple(fields), body, malformed)
+
+
+@lru_cache(maxsize=1024)
+def _field_name(head: bytes) -> bytes:
+    """The name of a field, in lower case; empty when *head* is none."""
+    name = head.rstrip(b" \t")  # RFC 5322 section 4.5.8: white space before the colon
+    return b"" if name.translate(None, _NAME_LETTERS) else name.lower()
 
 
 def crlf(octets: bytes) -> bytes:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from maildns.dnsdata import is_within, name
 from maildns.errors import RecordSyntaxError
-from maildns.taglist import Tag, parse_tags, print_tags, refuse_doubles
+from maildns.taglist import parse_tags, print_tags, refuse_doubles
 
 FORMS = ("simple", "relaxed")
 ALGORITHMS = (
@@ -24,6 +24,8 @@ ALGORITHMS = (
 )  # RFC 8301, RFC 8463; the last is historic
 NEEDED = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 3.5
 _KNOWN = frozenset({*NEEDED, "c", "i", "l", "q", "t", "x", "z"})
+_FWS = " \t\r\n"
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _WHITE = re.compile(r"[ \t\r\n]+")
 _DIGITS = re.compile(r"[0-9]{1,76}")
 _FIELD_NAME = re.compile(r"[!-9<-~]+")  # RFC 5322 section 3.6.8, without the semicolon of the list
@@ -147,48 +149,74 @@ def parse_signature(text: str) -> Signature:
         timestamp=timestamp,
         expires=expires,
         copied_headers=tags.text("z"),
-        unknown=tuple((tag.name, tag.value) for tag in tags.all if tag.name not in _KNOWN),
-        published=tuple(tag.name for tag in tags.all),
+        unknown=tuple(pair for pair in tags.values.items() if pair[0] not in _KNOWN),
+        published=tuple(tags.values),
     )
 
 
+@lru_cache(maxsize=256)  # a sender's list is the same in all its mail
+def _field_names(value: str) -> tuple[str, ...] | None:
+    names = tuple(piece.strip(_FWS) for piece in value.split(":"))
+    return names if all(map(_FIELD_NAME.fullmatch, names)) else None
+
+
 class TagReader:
-    """The tags of a signature-like field, read kind by kind (RFC 6376 section 3.2)."""
+    """
+    The tags of a signature-like field, read kind by kind (RFC 6376 section 3.2).
+
+    `values` has the value of each tag, in the order published. Where a tag stands is
+    worked out when an error wants to point at it.
+    """
 
     def __init__(self, source: str, needed: tuple[str, ...]) -> None:
         """Raises `RecordSyntaxError` when a tag of *needed* is missing or one stands twice."""
         self.source = source
-        self.all = parse_tags(source)
-        refuse_doubles(self.all, source)  # RFC 6376 section 3.2
-        self.by_name: Mapping[str, Tag] = {tag.name: tag for tag in self.all}
+        self.values: dict[str, str] = {}
+        pieces = source.split(";")
+        if not pieces[-1].strip(_FWS):
+            pieces.pop()
+        for piece in pieces:
+            tag, equals, value = piece.partition("=")
+            tag = tag.strip(_FWS)
+            if not equals or tag in self.values or (tag not in _KNOWN and not _TAG.fullmatch(tag)):
+                raise self._broken()
+            self.values[tag] = value.strip(_FWS)
         for tag in needed:
-            if tag not in self.by_name:
+            if tag not in self.values:
                 raise RecordSyntaxError(f"there is no tag {tag!r}", source, (0, len(source)))
+
+    def _broken(self) -> RecordSyntaxError:
+        try:
+            refuse_doubles(parse_tags(self.source), self.source)  # RFC 6376 section 3.2
+        except RecordSyntaxError as error:
+            return error
+        return RecordSyntaxError("this is no list of tags", self.source, (0, len(self.source)))
 
     def fault(self, tag: str, problem: str) -> RecordSyntaxError:
         """The error that points at *tag*."""
-        return RecordSyntaxError(problem, self.source, self.by_name[tag].span)
+        spans = {one.name: one.span for one in parse_tags(self.source)}
+        return RecordSyntaxError(problem, self.source, spans[tag])
 
     def text(self, tag: str) -> str:
         """The value without white space; empty when the tag is not there."""
-        found = self.by_name.get(tag)
-        return _WHITE.sub("", found.value) if found else ""
+        value = self.values.get(tag, "")
+        return "".join(value.split()) if value.isascii() else _WHITE.sub("", value)
 
     def one_of(self, tag: str, known: tuple[str, ...], problem: str) -> str:
         """The value, which must be one of *known*."""
-        value = self.by_name[tag].value
+        value = self.values[tag]
         if value not in known:
             raise self.fault(tag, problem)
         return value
 
     def number(self, tag: str) -> int | None:
         """A number of at most 76 digits; None when the tag is not there."""
-        found = self.by_name.get(tag)
-        if found is None:
+        value = self.values.get(tag)
+        if value is None:
             return None
-        if not _DIGITS.fullmatch(found.value):
+        if not _DIGITS.fullmatch(value):
             raise self.fault(tag, f"tag {tag!r} wants a number")
-        return int(found.value)
+        return int(value)
 
     def octets(self, tag: str) -> bytes:
         """Base64 with white space in it (RFC 6376 section 2.10); it may not be empty."""
@@ -203,7 +231,7 @@ class TagReader:
 
     def domain(self, tag: str) -> str:
         """A domain name or selector, U-labels allowed (RFC 8616 section 5)."""
-        value = self.by_name[tag].value
+        value = self.values[tag]
         try:
             if name(value) == "." or "*" in value or "\\" in value:
                 raise self.fault(tag, f"tag {tag!r} wants a name")
@@ -213,25 +241,25 @@ class TagReader:
 
     def field_names(self, tag: str) -> tuple[str, ...]:
         """Names of header fields between colons, white space around them allowed."""
-        names = tuple(piece.strip(" \t\r\n") for piece in self.by_name[tag].value.split(":"))
-        if not all(map(_FIELD_NAME.fullmatch, names)):
+        names = _field_names(self.values[tag])
+        if names is None:
             raise self.fault(tag, "this is not a list of header fields")
         return names
 
     def forms(self) -> tuple[str, str]:
         """How header and body are made canonical; `simple` where not said (section 3.5, tag c)."""
-        if "c" not in self.by_name:
+        if "c" not in self.values:
             return "simple", "simple"
-        header, _, body = self.by_name["c"].value.partition("/")
+        header, _, body = self.values["c"].partition("/")
         body = body or "simple"
-        if header not in FORMS or body not in FORMS or self.by_name["c"].value.endswith("/"):
+        if header not in FORMS or body not in FORMS or self.values["c"].endswith("/"):
             raise self.fault("c", "this canonical form is not known")
         return header, body
 
     def identity(self, domain: str) -> str:
         """The tag i, whose domain must be *domain* or stand below it (section 6.1.1)."""
         value = self.text("i")
-        if "i" not in self.by_name:
+        if "i" not in self.values:
             return ""
         _, at, host = value.rpartition("@")
         try:
@@ -244,7 +272,7 @@ class TagReader:
 
     def query_methods(self) -> tuple[str, ...]:
         """The tag q; one of them must be `dns/txt` (RFC 6376 section 3.5)."""
-        if "q" not in self.by_name:
+        if "q" not in self.values:
             return ()
         methods = tuple(self.text("q").split(":"))
         if "dns/txt" not in methods:

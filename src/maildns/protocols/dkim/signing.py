@@ -20,7 +20,7 @@ from maildns.protocols.dkim.build import key_name
 from maildns.protocols.dkim.canonical import body_hashes, signed_header
 from maildns.protocols.dkim.key import LEAST_RSA_BITS, PrivateKey, algorithm_of, bits
 from maildns.protocols.dkim.lookup import rsa_scheme
-from maildns.protocols.dkim.message import Message, Source, read_message
+from maildns.protocols.dkim.message import Field, Message, Source, read_message
 from maildns.protocols.dkim.signature import FORMS
 
 Canonicalization: TypeAlias = Literal[
@@ -112,11 +112,12 @@ def sign(  # noqa: PLR0913 - what a signature may say is what can be asked for
         "x": "" if expires is None else str(expires),
         "i": "" if identity is None else _identity(identity, domain),
         "h": ":".join(names),
-        "bh": b64encode(body.digest()).decode("ascii"),
+        "bh": b64encode(body.digest).decode("ascii"),
     }
     unsigned = _folded(tags)
     covered = [header.lower().encode("ascii") for header in names]
-    data = signed_header(mail.by_name, covered, unsigned, header_form)
+    field = Field(b"dkim-signature", unsigned, unsigned.partition(b":")[2], odd=False)
+    data = signed_header(mail.by_name, covered, field, header_form)
     return unsigned + _folded_base64(make_signature(key, data)) + b"\r\n"
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from maildns.ask import Answer, Inquiry, Question
 from maildns.dnsdata import name
@@ -98,6 +99,16 @@ def verify(
 # --- steps, in order; a candidate that has a refusal is done --------------------------
 
 
+def signed_names(signature: Signature) -> tuple[bytes, ...]:
+    """The names of the fields that are signed, as `Field.name` has them."""
+    return _octets_of(signature.headers)
+
+
+@lru_cache(maxsize=256)  # a sender's list is the same in all its mail
+def _octets_of(headers: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(header.lower().encode("ascii") for header in headers)
+
+
 def text_of(field: Field) -> str:
     """The value of *field* as text (RFC 8616: it may be UTF-8; what is not stands as Latin-1)."""
     try:
@@ -183,12 +194,12 @@ def judge_hashes(
         # RFC 6376 section 3.5, tag l: MUST NOT be larger than the body
         reason = f"l={signature.body_length} is more than the body's {body.octets} octets"
         return Refusal(DkimResult.PERMERROR, reason)
-    if body.digest() != signature.body_hash:  # step 3
-        is_now = b64encode(body.digest()).decode("ascii")
+    if body.digest != signature.body_hash:  # step 3
+        is_now = b64encode(body.digest).decode("ascii")
         reason = f"the body was changed: its hash is {is_now}, not that of bh="
         return Refusal(DkimResult.FAIL, reason)
-    names = [header.lower().encode() for header in signature.headers]
-    unsigned = without_signature(candidate.field.raw)
+    unsigned = without_signature(candidate.field)
+    names = signed_names(signature)
     data = signed_header(mail.by_name, names, unsigned, signature.header_form)
     if not is_signed_by(key.key, signature.signature, data):  # step 4
         reason = (
@@ -203,23 +214,23 @@ def _verdict(
 ) -> DkimVerdict:
     signature, key = candidate.signature, candidate.key
     refusal = judge_hashes(mail, candidate, hashes)
-    verdict = DkimVerdict(
-        refusal.result if refusal else DkimResult.PASS,
-        reason=refusal.reason if refusal else "",
-        signature=signature,
-    )
+    result = refusal.result if refusal else DkimResult.PASS
+    reason = refusal.reason if refusal else ""
     if signature is None:
-        return verdict
-    if key is not None:
-        verdict = replace(verdict, testing=key.record.testing, bits=key.bits, record=key.record)
-    return replace(
-        verdict,
+        return DkimVerdict(result, reason=reason)
+    return DkimVerdict(
+        result,
         domain=name(signature.domain),
         selector=name(signature.selector),
         identity=signature.full_identity,
         algorithm=signature.algorithm,
         signature_start=signature.start,
+        reason=reason,
+        testing=key is not None and key.record.testing,
+        bits=key.bits if key else 0,
         warnings=() if refusal else _warnings(mail, signature, hashes),
+        signature=signature,
+        record=key.record if key else None,
     )
 
 
@@ -233,9 +244,9 @@ def _warnings(
         covered = f"l= covers {signature.body_length} of the body's {body.octets} octets"
         warnings.append(f"{covered}: the rest may be anyone's")
     for header in (b"from", b"subject", b"to", b"date"):  # RFC 6376 section 8.15
-        signed = sum(one.lower().encode() == header for one in signature.headers)
         there = len(mail.named(header))
-        if there > max(1, signed):
+        signed = signed_names(signature).count(header) if there > 1 else there
+        if there > signed:
             shown = header.decode().title()
             warnings.append(f"{shown} stands {there} times, and {signed} of them are signed")
     return tuple(warnings)
