@@ -47,7 +47,7 @@ def authenticate(
     """
     Judge *message* as it came from *ip*, which said *helo* and gave *sender* as MAIL FROM.
 
-    A null *sender* is empty or ``<>``; *authserv_id* names the receiver in the field. DMARC
+    A null *sender* is empty or ``<>``, an unknown *helo* empty; *authserv_id* names the receiver in the field. DMARC
     is evaluated for each of *readers*; the first of them decides. *now*, in seconds since
     1970, is what the expiry of signatures is measured by; the clock's time when left out. Any
     octets are a message. Results of others that stand in it are not looked at.
@@ -125,8 +125,8 @@ def _independent(given: _Given, together: Together) -> Inquiry[_Independent]:
         "spf": spf.check_host(ip=given.ip, sender=given.sender, helo=given.helo),
         "dkim": dkim.verify(given.message, now=given.now),
     }
-    if given.sender:
-        # RFC 7208 section 2.3; of a null sender this is the check of section 2.4.
+    if given.sender and given.helo:
+        # RFC 7208 section 2.3; with a null sender it is that of section 2.4, made already.
         postmaster = f"postmaster@{given.helo}"
         inquiries["spf_helo"] = spf.check_host(
             ip=given.ip, sender=postmaster, helo=given.helo, domain=given.helo

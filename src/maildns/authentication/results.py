@@ -45,9 +45,10 @@ class AuthenticationResults:
     The verdicts on one message; `str()` is the value of an Authentication-Results field.
 
     `spf` is that of the envelope sender, or of the HELO name where the sender is null (RFC
-    7208 section 2.4), and then `spf_helo` is None. `dkim` has one verdict for each signature.
-    `dmarc` is the verdict for the message: of several author domains the strictest. `bimi` is
-    None unless DMARC passes with a policy that is enforced, `arc` where it was not evaluated.
+    7208 section 2.4), and then `spf_helo` is None, as it is where no HELO name is known.
+    `dkim` has one verdict for each signature. `dmarc` is the verdict for the message: of
+    several author domains the strictest. `bimi` is None unless DMARC passes with a policy
+    that is enforced, `arc` where it was not evaluated.
     """
 
     authserv_id: str

@@ -32,7 +32,7 @@ def command(
     *,
     ip: Annotated[str, typer.Option(help="The address of the host that brought it.")],
     helo: Annotated[
-        str, typer.Option(help="What the host said in HELO; the sender's domain when left out.")
+        str, typer.Option(help="What the host said in HELO; not checked when left out.")
     ] = "",
     sender: Annotated[
         str | None,
@@ -57,14 +57,18 @@ def command(
     """
     from maildns.authentication import authenticate
     from maildns.cli.show_record import plain
+    from maildns.errors import UsageError
     from maildns.net.drivers import run
     from maildns.wiring import world_of
 
     octets = _read(message)
     envelope = _return_path(octets) if sender is None else plain(sender)
-    said = plain(helo) or envelope.strip("<> ").rpartition("@")[2]
+    if not helo and not envelope.strip("<> "):
+        raise UsageError(
+            "who sends?", hint="give --sender alice@example.com, or --helo for a bounce"
+        )
     inquiry = authenticate(
-        octets, ip=ip, helo=said, sender=envelope, authserv_id=plain(authserv_id)
+        octets, ip=ip, helo=plain(helo), sender=envelope, authserv_id=plain(authserv_id)
     )
     results = run(inquiry, world_of(world, server or ()))
     if json:
