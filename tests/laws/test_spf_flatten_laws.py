@@ -1,6 +1,7 @@
 """Laws of networks, diff and flatten: what holds for every tree of policies."""
 
 import ipaddress
+import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,8 +130,8 @@ def test_the_pieces_cover_every_address_once(world):
     found = run(spf.networks("a.example"), world)
     for pieces, bits in ((found.ip4, 32), (found.ip6, 128)):
         assert (pieces[0].first, pieces[-1].last) == (0, 2**bits - 1)
-        assert all(a.last + 1 == b.first for a, b in zip(pieces, pieces[1:], strict=False))
-        assert all(a.result != b.result for a, b in zip(pieces, pieces[1:], strict=False))
+        assert all(a.last + 1 == b.first for a, b in itertools.pairwise(pieces))
+        assert all(a.result != b.result for a, b in itertools.pairwise(pieces))
 
 
 def everyone(found, result):
@@ -146,3 +147,84 @@ def test_the_networks_of_all_results_make_the_whole(world):
         isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network)
         for network in found.networks()
     )
+
+
+# --- flatten, optimise, difference, drift ---------------------------------------------
+
+TREES = worlds(NETWORKS, ADDRESSES, DYNAMIC, INCLUDES, acyclic=True)
+
+
+def published(world, flat):
+    """The world in which the flattened record stands."""
+    world.take(flat.domain, "TXT")
+    world.add(flat.domain, "TXT", str(flat.record).encode())
+    for name, part in flat.parts:
+        world.add(name, "TXT", str(part).encode())
+    return world
+
+
+@QUICK
+@given(TREES, st.integers(0, 4), st.integers(120, 450))
+def test_a_flattened_record_says_the_same_within_its_limits(world, limit, octets):
+    before = run(spf.networks("a.example"), world)
+    flat = run(spf.flatten("a.example", max_lookups=limit, max_octets=octets), world)
+    if flat.record is None:
+        assert flat.problems
+        return
+    assert flat.proven
+    assert flat.lookups <= limit
+    for record in (flat.record, *(part for _, part in flat.parts)):
+        assert len(str(record)) <= octets
+        assert spf.parse(str(record)) == record
+    after = run(spf.networks("a.example"), published(world, flat))
+    assert spf.difference(before, after).same
+    assert after.lookups == flat.lookups
+
+
+@QUICK
+@given(TREES, st.integers(0, 3), CLIENTS)
+def test_receivers_reach_the_same_verdict_by_a_flattened_record(world, limit, clients):
+    flat = run(spf.flatten("a.example", max_lookups=limit), world)
+    before = [verdict(world, ip) for ip in clients]
+    if flat.record is None:
+        return
+    published(world, flat)
+    for ip, told in zip(clients, before, strict=True):
+        now = verdict(world, ip)
+        if within_limits(told) and within_limits(now):
+            assert now.result == told.result, (ip, str(flat.record))
+
+
+@QUICK
+@given(TREES)
+def test_an_optimised_record_says_the_same_and_never_costs_more(world):
+    flat = run(spf.optimise("a.example"), world)
+    if flat.record is None:
+        assert flat.problems
+        return
+    assert flat.proven
+    assert flat.lookups <= flat.lookups_before
+    assert run(spf.optimise("a.example"), published(world, flat)).record == flat.record
+
+
+@QUICK
+@given(TREES)
+def test_nothing_has_drifted_when_nothing_has_changed(world):
+    flat = run(spf.flatten("a.example", max_lookups=0), world)
+    assert not any(
+        one.drifted or one.problem for one in run(spf.drift("a.example", flat.expanded), world)
+    )
+
+
+@QUICK
+@given(worlds(NETWORKS, ADDRESSES, INCLUDES), worlds(NETWORKS, ADDRESSES, INCLUDES))
+def test_a_difference_is_just_what_was_gained_and_lost(one, other):
+    before, after = (run(spf.networks("a.example"), world) for world in (one, other))
+    differs = spf.difference(before, after)
+    assert spf.difference(before, before).same
+    back = spf.difference(after, before)
+    assert (back.gained, back.lost) == (differs.lost, differs.gained)
+    for network in differs.gained:
+        assert after.decision(network[0]) == "pass" != before.decision(network[0])
+    for network in differs.lost:
+        assert before.decision(network[-1]) == "pass" != after.decision(network[-1])

@@ -42,9 +42,13 @@ from maildns.protocols.spf.record import (
 from maildns.protocols.spf.verdict import SpfVerdict, Step
 
 if TYPE_CHECKING:
-    from maildns.protocols.spf.decision import Decision
-    from maildns.protocols.spf.mistakes import lint_text, mend
+    from maildns.protocols.spf.compare import Shift, SpfDifference, difference
     from maildns.protocols.spf.coverage import SpfNetworks, networks
+    from maildns.protocols.spf.decision import Decision, Elsewhere, Fork
+    from maildns.protocols.spf.drifting import Drift, drift
+    from maildns.protocols.spf.expansion import Expanded
+    from maildns.protocols.spf.flattening import SpfFlat, flatten, optimise
+    from maildns.protocols.spf.mistakes import lint_text, mend
     from maildns.protocols.spf.permits import (
         PermitChange,
         SpfPermits,
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
         meaning_of_change,
         permitted,
     )
+    from maildns.protocols.spf.reading import SpfSource
     from maildns.protocols.spf.tree import LookupNode, LookupTree, lookup_tree
 
 __all__ = [
@@ -59,8 +64,12 @@ __all__ = [
     "All",
     "Decision",
     "Directive",
+    "Drift",
+    "Elsewhere",
     "Exists",
+    "Expanded",
     "Explanation",
+    "Fork",
     "Include",
     "Ip4",
     "Ip6",
@@ -73,10 +82,14 @@ __all__ = [
     "Ptr",
     "Qualifier",
     "Redirect",
+    "Shift",
+    "SpfDifference",
+    "SpfFlat",
     "SpfNetworks",
     "SpfPermits",
     "SpfRecord",
     "SpfResult",
+    "SpfSource",
     "SpfVerdict",
     "Step",
     "Term",
@@ -84,7 +97,10 @@ __all__ = [
     "build",
     "changes",
     "check_host",
+    "difference",
+    "drift",
     "explain",
+    "flatten",
     "is_spf",
     "lint",
     "lint_text",
@@ -93,6 +109,7 @@ __all__ = [
     "mend",
     "merge",
     "networks",
+    "optimise",
     "parse",
     "parse_term",
     "permitted",
@@ -100,17 +117,29 @@ __all__ = [
 
 _HOMES = {
     "Decision": "decision",
+    "Drift": "drifting",
+    "Elsewhere": "decision",
+    "Expanded": "expansion",
+    "Fork": "decision",
     "LookupNode": "tree",
     "LookupTree": "tree",
     "PermitChange": "permits",
+    "Shift": "compare",
+    "SpfDifference": "compare",
+    "SpfFlat": "flattening",
     "SpfNetworks": "coverage",
     "SpfPermits": "permits",
+    "SpfSource": "reading",
     "changes": "permits",
+    "difference": "compare",
+    "drift": "drifting",
+    "flatten": "flattening",
     "lint_text": "mistakes",
     "lookup_tree": "tree",
     "meaning_of_change": "permits",
     "mend": "mistakes",
     "networks": "coverage",
+    "optimise": "flattening",
     "permitted": "permits",
 }
 
