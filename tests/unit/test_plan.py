@@ -132,6 +132,14 @@ def test_the_rest_of_a_cached_ttl_is_no_reason_for_a_change():
     assert "mail.example.com A" not in lines(plan)
 
 
+def test_a_name_held_elsewhere_does_not_hide_the_ttl_of_our_own_zone():
+    zone = MemoryZone("mail.example.com. 77 A 93.184.216.34\n", "example.com")
+    wish = CONFIG.replace("ipv4 =", "ttl = 600\nipv4 =") + '[domain."example.net"]\n'
+    plan = plan_for(wish, "example.net. 5 MX 10 mail.example.com.\n", publishers={"public": zone})
+    assert "mail.example.com A" in lines(plan)
+    assert "example.net MX" not in lines(plan)
+
+
 def test_what_cannot_be_read_is_unknown_and_never_missing():
     world = World()
     world.fail("_dmarc.example.com", Outcome.UNREACHABLE)

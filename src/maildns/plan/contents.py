@@ -43,13 +43,19 @@ class ZoneContents:
 
     A key in neither `rrsets` nor `unknown` holds nothing. `aliases` maps a name to
     the target of the CNAME that stands there. `authoritative` says whether TTLs are
-    the zone's own, not a cache's remainder.
+    the zone's own, not a cache's remainder; `cached` are the keys for which that is not so
+    where contents of several places are put together.
     """
 
     rrsets: Mapping[Key, RRset] = field(default_factory=dict)
     aliases: Mapping[str, RRset] = field(default_factory=dict)
     unknown: Mapping[Key, str] = field(default_factory=dict)
     authoritative: bool = True
+    cached: frozenset[Key] = frozenset()
+
+    def has_own_ttl(self, key: Key) -> bool:
+        """Whether the TTL at *key* is the zone's own."""
+        return self.authoritative and key not in self.cached
 
     def get(self, name: str, rrtype: str) -> RRset | None:
         """The RRset at just this name; None when there is none, or it is unknown."""

@@ -152,7 +152,7 @@ def read_all(keys: Collection[Key], place: Place) -> ZoneContents:
         {key: rrset for part in parts for key, rrset in part.rrsets.items()},
         {owner: rrset for part in parts for owner, rrset in part.aliases.items()},
         {key: why for part in parts for key, why in part.unknown.items()},
-        authoritative=all(part.authoritative for part in parts),
+        cached=frozenset(key for part in parts if not part.authoritative for key in part.rrsets),
     )
 
 

@@ -122,7 +122,7 @@ def _settle_one(
         _as_published(wish.kind, record, present) for wish in wished for record in wish.records
     ]
     wish_ttl = next((wish.ttl_seconds for wish in wished if wish.ttl_seconds is not None), None)
-    ttl = _ttl(wish_ttl, before, authoritative=contents.authoritative)
+    ttl = _ttl(wish_ttl, before, authoritative=contents.has_own_ttl(key))
     after = RRset.of(key[0], ttl, [*foreign, *wanted]) if foreign or wanted else None
     return Settled(*place, before, after, first.reason, tuple(dict.fromkeys(wanted)))
 
