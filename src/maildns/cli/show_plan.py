@@ -17,7 +17,7 @@ from rich.text import Text
 from maildns.cli.common import ExitCode
 from maildns.dnsdata import Rdata, RRset, unicode_name
 from maildns.finding import Finding, Severity
-from maildns.plan.model import Action, Change, Plan
+from maildns.plan.model import Action, Change, Plan, Unknown
 from maildns.plan.proof import Check, Result
 
 _SIGNS = {Action.ADD: ("+", "green"), Action.CHANGE: ("~", "yellow"), Action.REMOVE: ("-", "red")}
@@ -44,13 +44,7 @@ def exit_code(plan: Plan) -> ExitCode:
 def show_plan(plan: Plan, console: Console, *, saved: Path | None = None) -> None:
     """Print changes, findings, the proof, and what to do next."""
     show_changes(plan.changes, console)
-    for unknown in plan.unknown:
-        line = Text().append("? ", style="magenta")
-        line.append(
-            f"{unicode_name(unknown.name)} {unknown.rrtype}: cannot tell what stands there "
-        )
-        line.append(f"({unknown.why})", style="dim")
-        console.print(line)
+    _show_unknown(plan.unknown, console)
     show_findings(plan.findings, console)
     # Where nothing changes, only what is amiss is worth a line.
     worth = [one for one in plan.checks if plan.changes or one.result is not Result.OK]
@@ -58,6 +52,20 @@ def show_plan(plan: Plan, console: Console, *, saved: Path | None = None) -> Non
     console.print(_summary(plan))
     if saved is not None:
         console.print(f"the plan is in {saved}; `maildns apply {saved}` carries out just that")
+
+
+def _show_unknown(unknown: Sequence[Unknown], console: Console) -> None:
+    """Print what could not be learnt; a server that is away makes very many of them."""
+    for one in unknown[:FEW]:
+        view = "" if one.view == "public" else f" in view {one.view}"
+        line = Text().append("? ", style="magenta")
+        line.append(f"{unicode_name(one.name)} {one.rrtype}{view}: cannot tell what stands there ")
+        line.append(f"({one.why})", style="dim")
+        console.print(line)
+    if len(unknown) > FEW:
+        console.print(Text().append("? ", style="magenta").append(f"and {len(unknown) - FEW} more"))
+    if unknown:
+        console.print()
 
 
 def show_changes(changes: Iterable[Change], console: Console) -> None:
