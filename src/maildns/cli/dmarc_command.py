@@ -178,37 +178,12 @@ def _code(sight: Sight, *, described: bool) -> ExitCode:
 
 
 def _differences(sight: Sight) -> list[str]:
-    """
-    Where the receivers part ways, in words.
+    """Where the receivers part ways, in words; nothing where only one kind was asked for."""
+    from maildns.protocols import dmarc
 
-    The domain that a policy is found at and the organizational domain are found by walking
-    the DNS (RFC 9989 section 4.10) or in the public suffix list (RFC 7489 section 3.2).
-    """
     if len(sight.verdicts) < 2:
         return []
-    (newer, one), (older, other) = sight.verdicts.items()
-    shown = {
-        "result": "the result is",
-        "disposition": "this mail gets",
-        "policy_domain": "the policy is found at",
-        "organizational_domain": "the organizational domain is",
-        "spf_aligned": "SPF is aligned:",
-        "dkim_aligned": "DKIM is aligned:",
-    }
-    told = []
-    for field, words in shown.items():
-        mine, theirs = (_shown(getattr(verdict, field)) for verdict in (one, other))
-        if field == "policy_domain":
-            mine, theirs = (one.policy_domain or "nowhere", other.policy_domain or "nowhere")
-        if mine != theirs:
-            told.append(f"{words} {mine} for {newer}, {theirs} for {older}")
-    return told
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if value is not None else "not known"
+    return [str(one) for one in dmarc.differences(*sight.verdicts.values())]
 
 
 def _document(sight: Sight) -> DmarcCheckDocument:
@@ -263,7 +238,7 @@ def _show(sight: Sight) -> None:
         if verdict.policy_domain:
             policy = f", policy {verdict.policy}" if verdict.policy else ""
             line(f"  record at {verdict.policy_domain}{policy}", console)
-        line(f"  organizational domain: {_shown(verdict.organizational_domain)}", console)
+        line(f"  organizational domain: {verdict.organizational_domain or 'not known'}", console)
         for reason in verdict.reasons:
             line(f"  {reason}", console, "dim")
     for difference in _differences(sight):

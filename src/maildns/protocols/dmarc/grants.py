@@ -8,6 +8,7 @@ record at `<policy domain>._report._dmarc.<host>`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maildns.ask import Answer, Inquiry, Question
@@ -28,7 +29,9 @@ class Destination:
     `granted` is True where reports may go there, False where the other domain has
     not agreed, and None where it cannot be known now. `name` is where the grant
     stands or should stand, empty for a host of the same organization or one whose
-    grant cannot have a name. `override` are the addresses that the grant names instead.
+    grant cannot have a name. `override` are the addresses that the grant names instead for
+    aggregate reports, where the address is one of `rua`, and `failure_override` those for failure
+    reports, where it is one of `ruf` (RFC 9989 appendix B.2.4).
     """
 
     uri: ReportUri
@@ -37,6 +40,7 @@ class Destination:
     granted: bool | None
     name: str = ""
     override: tuple[ReportUri, ...] = ()
+    failure_override: tuple[ReportUri, ...] = ()
 
 
 def grant_name(policy_domain: str, host: str) -> str:
@@ -71,7 +75,7 @@ def external_destinations(
         foreign = yield from _foreign_by_walking(owner, hosts)
     grants = yield from _ask_grants(owner, [host for host in hosts if foreign[host] is not False])
     return [
-        _destination(uri, foreign.get(uri.host, False), *grants.get(uri.host, ("", None)))
+        _destination(uri, record, foreign.get(uri.host, False), *grants.get(uri.host, ("", None)))
         for uri in uris
         if uri.host
     ]
@@ -115,7 +119,7 @@ def _ask_grants(owner: str, hosts: list[str]) -> Inquiry[dict[str, tuple[str, An
 
 
 def _destination(
-    uri: ReportUri, foreign: bool | None, grant: str, answer: Answer | None
+    uri: ReportUri, record: DmarcRecord, foreign: bool | None, grant: str, answer: Answer | None
 ) -> Destination:
     if foreign is False:
         return Destination(uri, uri.host, external=False, granted=True)
@@ -123,11 +127,16 @@ def _destination(
         return Destination(uri, uri.host, external=bool(foreign), granted=None, name=grant)
     texts = [one.text for one in answer.records if isinstance(one, Txt)] if answer else []
     readings = [reading for text in texts if (reading := read_leniently(text))]
-    override = tuple(
-        dict.fromkeys(other for one in readings for other in one.record.aggregate_reports_to)
-    )
+    granting = [one.record for one in readings]
+    override: tuple[ReportUri, ...] = ()
+    failure_override: tuple[ReportUri, ...] = ()
+    if uri in record.aggregate_reports_to:
+        override = _named(one.aggregate_reports_to for one in granting)
+    if uri in record.failure_reports_to:  # RFC 9991 section 5: the same, by the grant's ruf
+        failure_override = _named(one.failure_reports_to for one in granting)
     # RFC 9990 section 4: several records are fine; an override must keep the host, or neither gets a report
-    granted = bool(readings) and all(other.host == uri.host for other in override)
+    kept = all(other.host == uri.host for other in (*override, *failure_override))
+    granted = bool(granting) and kept
     if foreign is None and not granted:
         return Destination(uri, uri.host, external=False, granted=None, name=grant)
     return Destination(
@@ -137,4 +146,10 @@ def _destination(
         granted=granted,
         name=grant,
         override=override if granted else (),
+        failure_override=failure_override if granted else (),
     )
+
+
+def _named(lists: Iterable[tuple[ReportUri, ...]]) -> tuple[ReportUri, ...]:
+    """All addresses of *lists*, each once."""
+    return tuple(dict.fromkeys(uri for uris in lists for uri in uris))

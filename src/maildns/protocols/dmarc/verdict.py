@@ -12,6 +12,7 @@ from maildns.errors import RecordSyntaxError
 from maildns.protocols.dmarc.record import Alignment, DmarcRecord, Policy, Reading
 
 Reader = Literal["rfc9989", "rfc7489"]
+MAX_SIGNATURES = 100  # as many as an aggregate report tells of one message (RFC 9990 section 3.1)
 READERS: tuple[Reader, ...] = ("rfc9989", "rfc7489")
 
 
@@ -74,17 +75,21 @@ class Sorted(NamedTuple):
 def usable_identifiers(
     spf: tuple[str, str] | None, dkim: Iterable[tuple[str, str]]
 ) -> list[Identifier]:
-    """Those that can matter: passed, or could not be judged; with a valid domain."""
+    """
+    Those that can matter: passed, or could not be judged; with a valid domain, each once.
+
+    Of signatures the first `MAX_SIGNATURES`: each may cost a walk, and anyone can add one.
+    """
     given = [("spf", *spf)] if spf else []
     given.extend(("dkim", *signature) for signature in dkim)
-    kept = []
+    kept: dict[Identifier, None] = {}
     for mechanism, domain, result in given:
-        if result in {"pass", "temperror"} and domain:
+        if result in {"pass", "temperror"} and domain and len(kept) <= MAX_SIGNATURES:
             try:
-                kept.append(Identifier(mechanism, name(domain), str(result)))
+                kept[Identifier(mechanism, name(domain), str(result))] = None
             except RecordSyntaxError:
                 continue
-    return kept
+    return list(kept)
 
 
 def is_relaxed(record: DmarcRecord, mechanism: str) -> bool:
