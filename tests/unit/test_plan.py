@@ -320,3 +320,33 @@ SAME = [
 def test_tags_in_another_order_are_no_reason_for_a_change(where, text, same):
     plan = plan_for(CONFIG, f'{where}.example.com. TXT "{text}"\n')
     assert (f"{where}.example.com TXT" not in lines(plan)) is same
+
+
+HELO = CONFIG.replace("ipv4 =", 'helo = "example.com"\nipv4 =')
+LOST = [
+    # config, zone, the name and type of the change, whether it asks for a second word
+    (HELO, "example.com. A 192.0.2.80\n", "example.com A", True),  # the web site
+    (HELO, "example.com. A 192.0.2.80\nexample.com. A 93.184.216.34\n", "example.com A", True),
+    (HELO, "", "example.com A", False),
+    (CONFIG, "mail.example.com. A 192.0.2.80\n", "mail.example.com A", False),  # it has moved
+    (CONFIG, 'abc._domainkey.example.com. TXT "v=DKIM1; p=AAAA"\n', "abc._domainkey.example.com TXT", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config, zone, where, asks", LOST)
+def test_what_others_may_need_is_not_taken_away_unasked(config, zone, where, asks):
+    plan = plan_for(config, zone)
+    (change,) = [one for one in plan.changes if f"{one.name} {one.rrtype}" == where]
+    assert bool(change.caution) is asks
+    assert any(where in danger for danger in plan.dangers) is asks
+
+
+def test_what_we_published_ourselves_is_replaced_unasked():
+    zone = MemoryZone("", "example.com")
+    first = plan_for(HELO, publishers={"public": zone}, world=zone.world)
+    zone.publish([change.rrset_change for change in first.changes])
+    ledger = {change.key: change.ours for change in first.changes}
+    moved = HELO.replace("93.184.216.34", "93.184.216.35")
+    plan = plan_for(moved, publishers={"public": zone}, world=zone.world, ledger=ledger)
+    assert "example.com A" in lines(plan)
+    assert plan.dangers == ()

@@ -43,6 +43,12 @@ def caution_of(settled: Settled) -> str:
         return f"takes away an alias (to {_target(before)}) that somebody made on purpose"
     if settled.kind is Kind.FORMER and settled.rrtype == "MX" and after is None:
         return "takes away where the domain's mail goes"
+    if settled.lost and settled.kind is Kind.DKIM:
+        return "takes the place of a key that maildns did not publish; who signs with it?"
+    # At its own name the server is what the owner says; its HELO name may be a web site's.
+    if settled.lost and settled.kind is Kind.ADDRESS and settled.name != settled.group:
+        gone = ", ".join(str(record) for record in settled.lost)
+        return f"takes away {gone}, which others may need: the name is not the server's own"
     return ""
 
 

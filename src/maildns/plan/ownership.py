@@ -31,8 +31,8 @@ class Settled:
     """
     An RRset as it stands and as it should; `ours` are our records in it.
 
-    `unknown` says why what stands there could not be learnt, `blocked` why what is wanted
-    cannot be had.
+    `lost` are those that go and that we never published. `unknown` says why what stands
+    there could not be learnt, `blocked` why what is wanted cannot be had.
     """
 
     group: str
@@ -45,6 +45,7 @@ class Settled:
     ours: tuple[Rdata, ...] = ()
     unknown: str = ""
     blocked: str = ""
+    lost: tuple[Rdata, ...] = ()
 
 
 def keys_to_read(wishes: Iterable[Wanted], ledger: Ledger) -> list[Key]:
@@ -124,7 +125,8 @@ def _settle_one(
     wish_ttl = next((wish.ttl_seconds for wish in wished if wish.ttl_seconds is not None), None)
     ttl = _ttl(wish_ttl, before, authoritative=contents.has_own_ttl(key))
     after = RRset.of(key[0], ttl, [*foreign, *wanted]) if foreign or wanted else None
-    return Settled(*place, before, after, first.reason, tuple(dict.fromkeys(wanted)))
+    lost = tuple(one for one in present if one not in (*foreign, *wanted, *former))
+    return Settled(*place, before, after, first.reason, tuple(dict.fromkeys(wanted)), lost=lost)
 
 
 def _settle_alias(wish: Wanted, contents: ZoneContents) -> list[Settled]:
