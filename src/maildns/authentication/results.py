@@ -92,7 +92,7 @@ class AuthenticationResults:
         yield MethodResult("iprev", iprev.result, iprev.reason, (("policy.iprev", self.ip),))
         yield from self._spf()
         yield from self._dkim()
-        if self.arc is not None:
+        if self.arc is not None and self.arc.result != "none":
             remote = (("smtp.remote-ip", self.ip),)  # RFC 8617 section 10.1
             yield MethodResult("arc", self.arc.result, self.arc.reason, remote)
         yield from self._dmarc()

@@ -40,10 +40,9 @@ def _reasons(results: AuthenticationResults) -> Iterator[Because]:
     if results.spf_helo is not None:
         yield _spf(results.spf_helo, results.ip, "the HELO name")
     yield from _dkim(results)
-    if results.arc is not None:
-        said = {"none": "nobody has sealed it", "pass": "every seal is good"}
-        why = results.arc.reason or said.get(results.arc.result, "")
-        yield Because("arc", results.arc.result, "the chain", why)
+    if results.arc is not None and results.arc.result != "none":
+        why = results.arc.reason or "every seal is good"
+        yield Because("arc", results.arc.result, "the chain of forwarders", why)
     yield from _dmarc(results)
     if results.bimi is not None:
         why = results.bimi.reason or "there is a record; the picture was not fetched"
