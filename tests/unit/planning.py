@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from maildns.dnsdata import RRset, is_within, name
 from maildns.intent.load import parse, settings
 from maildns.intent.model import Intent
@@ -17,7 +19,8 @@ from maildns.plan.ownership import Ledger
 from maildns.protocols import dkim
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-KEY = dkim.key_record(dkim.generate("ed25519"))
+# The same in every process, so that tests run side by side have the same names.
+KEY = dkim.key_record(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 SERVER = '[server."mail.example.com"]\nipv4 = "93.184.216.34"\n'
 CONFIG = (

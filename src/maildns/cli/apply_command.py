@@ -160,6 +160,8 @@ def _show(plan: Plan, done: Sequence[Applied], by_hand: Sequence[Batch]) -> None
         more = f" and {len(batch.changes) - 4} more" if len(batch.changes) > 4 else ""
         console.print(f"no publisher holds {names}{more}", markup=False)
         console.print("  `maildns export --format html` makes a page to paste them from")
+    if any(one.batch.publisher and one.batch.publisher.local for one in done):
+        console.print("now let the name server load what was written, such as `rndc reload`")
     ttl = max((c.before.ttl_seconds for c in plan.changes if c.before is not None), default=0)
     if done and ttl:
         console.print(f"resolvers may show the old records for up to {ttl} seconds")

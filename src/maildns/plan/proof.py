@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
 
 from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
@@ -20,7 +20,7 @@ from maildns.errors import RecordSyntaxError
 from maildns.intent.load import settings
 from maildns.intent.model import Domain
 from maildns.intent.senders import sender_named
-from maildns.plan.desired import Scene, dmarc_record, sts_policy
+from maildns.plan.desired import PUBLIC, Scene, dmarc_record, sts_policy
 from maildns.protocols import addresses, dane, dkim, dmarc, mtasts, mx, spf
 
 # Networks that no host on the Internet has (RFC 5737): the outsider lives in one.
@@ -344,7 +344,7 @@ def prove_server(scene: Scene, host: str, now: datetime) -> Inquiry[list[Check]]
             verdict = yield from spf.check_host(ip=str(address), sender="", helo=helo)
             claim = f"HELO {helo} [{address}] passes SPF"
             checks.append(_spf_check(host, claim, verdict, wanted=("pass",)))
-        if not address.is_private or isinstance(address, IPv4Address):
+        if scene.view == PUBLIC:  # nobody in the world asks for the names of inner addresses
             checks.append((yield from _prove_ptr(host, helo, str(address))))
     checks.extend((yield from _prove_tlsa(scene, host, now)))
     return checks
