@@ -16,7 +16,8 @@ from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 CHUNK_OCTETS = 1 << 16
-MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, far more than any server takes
+MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, more than servers take
+MAX_FIELDS = 100_000
 
 MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
 
@@ -109,12 +110,12 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
 
 
 def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
-    header = crlf(header).removesuffix(b"\r\n")
+    header = crlf(header[:MAX_HEADER_OCTETS]).removesuffix(b"\r\n")
     fields = []
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
     # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.
     odd = b"\v" in header or b"\f" in header or header.count(b"\r") != header.count(b"\n")
-    for raw in _NEXT_FIELD.split(header) if header else ():
+    for raw in _NEXT_FIELD.split(header, MAX_FIELDS) if header else ():
         head, colon, value = raw.partition(b":")
         name = _field_name(head) if colon and len(head) < MAX_NAME_OCTETS else b""
         if name:
@@ -122,6 +123,8 @@ def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
         elif fields or not raw.startswith(b"From "):  # the envelope line of a mailbox file
             shown = raw[:40].decode("ascii", "backslashreplace")
             malformed = malformed or f"this line of the header is no field: {shown}"
+    if len(fields) > MAX_FIELDS:  # the last is all the rest
+        malformed = f"the header has more than {MAX_FIELDS} fields"
     return Message(tuple(fields), body, malformed)
 
 
