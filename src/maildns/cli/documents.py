@@ -39,6 +39,8 @@ DOCUMENTS: dict[str, str] = {
     "rules": "maildns.cli.documents:RulesDocument",
     "spf-check": "maildns.cli.protocol_documents:SpfCheckDocument",
     "spf-diff": "maildns.cli.protocol_documents:SpfDiffDocument",
+    "spf-drift": "maildns.cli.protocol_documents:SpfDriftDocument",
+    "spf-flat": "maildns.cli.protocol_documents:SpfFlatDocument",
     "spf-record": "maildns.cli.protocol_documents:SpfRecordDocument",
     "spf-tree": "maildns.cli.protocol_documents:SpfTreeDocument",
     "tlsa": "maildns.cli.protocol_documents:TlsaDocument",

@@ -246,9 +246,88 @@ class SpfRecordDocument(Document):
     findings: list[FindingDocument] = Field(description="What is wrong with it.")
 
 
+class SpfShiftDocument(Document):
+    """What somebody had, and has."""
+
+    who: str = Field(description="A network, an address, or all the others, in words.")
+    before: str = Field(description="The result before; with macros, what it depends on.")
+    after: str = Field(description="The result afterwards.")
+
+
 class SpfDiffDocument(Document):
     """What `maildns spf diff --json` prints."""
 
     kind: Literal["spf-diff"] = "spf-diff"
     version: Literal[1] = 1
     meaning: list[str] = Field(description="What the change means for senders; empty: nothing.")
+    exact: bool = Field(
+        False, description="true: includes and names were looked up; false: they are just named."
+    )
+    gained: list[str] = Field([], description="Networks that may send now; of an exact diff.")
+    lost: list[str] = Field([], description="Networks that may send no longer; likewise.")
+    shifts: list[SpfShiftDocument] = Field([], description="All changes of networks; likewise.")
+    others: list[SpfShiftDocument] = Field([], description="Changes for all others; likewise.")
+    problems: list[str] = Field([], description="What makes a record end in an error; likewise.")
+
+
+class SpfSourceDocument(Document):
+    """A name that was looked up."""
+
+    name: str = Field(description="The name.")
+    type: str = Field(description="The record type.")
+    ttl_seconds: int | None = Field(description="Its TTL; null where none was told.")
+    values: list[str] = Field(description="The records as a zone file writes them.")
+
+
+class SpfExpandedDocument(Document):
+    """A term that was replaced by the networks that it stands for."""
+
+    term: str = Field(description="The term as published.")
+    networks: list[str] = Field(description="The networks, when it was read.")
+    terms: list[str] = Field(
+        description="Terms of its policy that stay; of a redirect the record that it led to."
+    )
+    ttl_seconds: int | None = Field(description="The shortest TTL on the way.")
+    sources: list[SpfSourceDocument] = Field(description="The names that it rests on.")
+    saved: int = Field(description="The lookups saved.")
+
+
+class SpfFlatDocument(Document):
+    """What `maildns spf flatten --json` and `spf optimise --json` print, and `spf drift` reads."""
+
+    kind: Literal["spf-flat"] = "spf-flat"
+    version: Literal[1] = 1
+    domain: str = Field(description="The domain.")
+    before: str = Field(description="The record as it was; may be empty.")
+    lookups_before: int = Field(description="Its lookups, over the whole tree.")
+    record: PublishedDocument | None = Field(description="The new record; null: there is none.")
+    parts: list[PublishedDocument] = Field(description="Records that it includes; publish first.")
+    lookups: int = Field(description="Its lookups, over the whole tree.")
+    expanded: list[SpfExpandedDocument] = Field(description="What was replaced.")
+    notes: list[str] = Field(description="What was dropped.")
+    problems: list[str] = Field(description="Why there is no new record; empty where there is.")
+    proven: bool = Field(description="Whether all addresses were compared and have what they had.")
+    sampled: int = Field(description="How many were evaluated besides, as receivers do.")
+
+
+class SpfTermDriftDocument(Document):
+    """What has become of one term."""
+
+    term: str = Field(description="The term as it was published.")
+    gained: list[str] = Field(description="Networks that it has now, which the new record lacks.")
+    lost: list[str] = Field(description="Networks of the new record that it has no longer.")
+    terms: list[str] | None = Field(
+        description="Its terms with macros (of a redirect its record), where they changed."
+    )
+    problem: str = Field(description="Why it cannot be told; may be empty.")
+    ttl_seconds: int | None = Field(description="For how long this is sure.")
+
+
+class SpfDriftDocument(Document):
+    """What `maildns spf drift --json` prints."""
+
+    kind: Literal["spf-drift"] = "spf-drift"
+    version: Literal[1] = 1
+    domain: str = Field(description="The domain.")
+    drifted: bool = Field(description="Whether the new record has become wrong.")
+    terms: list[SpfTermDriftDocument] = Field(description="What was replaced.")

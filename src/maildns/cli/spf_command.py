@@ -1,4 +1,4 @@
-"""`maildns spf`: evaluated as receivers do, measured, built and compared."""
+"""`maildns spf`: evaluated as receivers do, measured and built; see `spf_tree_commands` for more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maildns.cli import spf_tree_commands
 from maildns.cli.common import ExitCode, JsonOption, ServerOption, WorldOption, emit, output
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _show_tree(found: LookupTree) -> None:
         line(f"error: {problem}", console, "red")
 
 
-# --- build, diff ----------------------------------------------------------------------
+# --- build ----------------------------------------------------------------------------
 
 
 @app.command(
@@ -237,27 +238,9 @@ def build(
     show_findings(findings, console, str(record))
 
 
-@app.command(
-    "diff",
-    epilog='Example: maildns spf diff "v=spf1 mx ~all" "v=spf1 mx ip4:192.0.2.1 -all"',
-)
-def diff(
-    old: Annotated[str, typer.Argument(help="The record before; empty for none.")],
-    new: Annotated[str, typer.Argument(help="The record afterwards; empty for none.")],
-    *,
-    json: JsonOption = False,
-) -> None:
-    """Say what a change of the record means for senders."""
-    from maildns.cli.show_record import line
-    from maildns.protocols import spf
+# --- the whole tree, address by address -----------------------------------------------
 
-    before, after = (spf.parse(text) if text.strip() else None for text in (old, new))
-    sentences = spf.meaning_of_change(before, after)
-    if json:
-        from maildns.cli.protocol_documents import SpfDiffDocument
-
-        emit(SpfDiffDocument(meaning=sentences))
-        return
-    console = output()
-    for sentence in sentences or ["it means the same"]:
-        line(sentence, console)
+app.command("diff", epilog=spf_tree_commands.DIFF_EXAMPLE)(spf_tree_commands.diff)
+app.command("flatten", epilog=spf_tree_commands.FLATTEN_EXAMPLE)(spf_tree_commands.flatten)
+app.command("optimise", epilog=spf_tree_commands.OPTIMISE_EXAMPLE)(spf_tree_commands.optimise)
+app.command("drift", epilog=spf_tree_commands.DRIFT_EXAMPLE)(spf_tree_commands.drift)

@@ -43,7 +43,7 @@ from maildns.protocols.spf.verdict import SpfVerdict, Step
 
 if TYPE_CHECKING:
     from maildns.protocols.spf.compare import Shift, SpfDifference, difference
-    from maildns.protocols.spf.coverage import SpfNetworks, networks
+    from maildns.protocols.spf.coverage import SpfNetworks, networks, no_policy
     from maildns.protocols.spf.decision import Decision, Elsewhere, Fork
     from maildns.protocols.spf.drifting import Drift, drift
     from maildns.protocols.spf.expansion import Expanded
@@ -109,6 +109,7 @@ __all__ = [
     "mend",
     "merge",
     "networks",
+    "no_policy",
     "optimise",
     "parse",
     "parse_term",
@@ -139,6 +140,7 @@ _HOMES = {
     "meaning_of_change": "permits",
     "mend": "mistakes",
     "networks": "coverage",
+    "no_policy": "coverage",
     "optimise": "flattening",
     "permitted": "permits",
 }

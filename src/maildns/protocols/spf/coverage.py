@@ -166,6 +166,13 @@ def _fails(*families: Sequence[Range[Decision]]) -> bool:
     return any(results_of(piece.result) & ERRORS for family in families for piece in family)
 
 
+def no_policy(domain: str) -> SpfNetworks:
+    """What holds where there is no record: `none`, for everybody."""
+    return SpfNetworks(
+        domain, tuple(everything(4, SpfResult.NONE)), tuple(everything(6, SpfResult.NONE))
+    )
+
+
 def pieces_of(reading: Reading, term: Term, version: int) -> Whole:
     """What *term* alone would decide in the policy of the reading's domain, `neutral` elsewhere."""
     return _Family(reading, version).terms(SpfRecord((term,)), reading.domain)

@@ -183,29 +183,48 @@ class _Work:
             return self._outcome(best)
         self._inline_redirects()
         self.drop_void()
-        found = [replacement(self.reading, d) for d in self.directives if not self._kept(d)]
+        found = [
+            replacement(self.reading, d)
+            for d in dict.fromkeys(self.directives)
+            if not self._kept(d)
+        ]
         ahead = sorted((one for one in found if one is not None), key=lambda one: one.price)
-        for one in (*ahead, None):
-            best = self._layout()
+        for count in range(len(ahead) + 1):
+            best = self._layout(ahead[:count])
             if best is not None and self._lookups(best) <= max_lookups:
-                return self._outcome(best)
-            if one is not None:
-                self._replace(one)
+                return self._spared(ahead[:count], max_lookups)
         if best is None:
             why = f"it does not fit into {MAX_PARTS} records of {self.max_octets} octets"
         else:
             why = f"it cannot be done with fewer than {self._lookups(best)} lookups"
         return self._outcome(None, [why])
 
+    def _spared(self, chosen: list[Replacement], max_lookups: int) -> SpfFlat:
+        """Take back each replacement that was not needed after all, those that save least first."""
+        best = self._layout(chosen)
+        for one in sorted(chosen, key=lambda one: one.remembered.saved):
+            fewer = [other for other in chosen if other is not one]
+            layout = self._layout(fewer)
+            if layout is not None and self._lookups(layout) <= max_lookups:
+                chosen, best = fewer, layout
+        by = {one.directive: one for one in chosen}
+        self.expanded += [by[d].remembered for d in dict.fromkeys(self.directives) if d in by]
+        return self._outcome(best)
+
     def laid_out(self) -> SpfFlat:
         """Nothing replaced, just written anew."""
         best = self._layout()
         return self._outcome(best, [] if best else ["the record is too long"])
 
-    def _layout(self) -> Layout | None:
-        runs = runs_of(self.directives)
+    def _layout(self, chosen: Sequence[Replacement] = ()) -> Layout | None:
+        by = {one.directive: one.by for one in chosen}
+        written = [new for old in self.directives for new in by.get(old, (old,))]
         return lay_out(
-            runs, self.last, self.modifiers, names=self.names, max_octets=self.max_octets
+            runs_of(written),
+            self.last,
+            self.modifiers,
+            names=self.names,
+            max_octets=self.max_octets,
         )
 
     def _lookups(self, layout: Layout) -> int:
@@ -279,11 +298,6 @@ class _Work:
         if mechanism.domain is not None and mechanism.domain.letters:
             return False
         return not passing(self.reading, directive)
-
-    def _replace(self, by: Replacement) -> None:
-        place = self.directives.index(by.directive)
-        self.directives[place : place + 1] = by.by
-        self.expanded.append(by.remembered)
 
 
 def _effective_modifiers(record: SpfRecord) -> list[Modifier]:
