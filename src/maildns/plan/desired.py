@@ -29,7 +29,7 @@ from maildns.dnsdata import (
 )
 from maildns.errors import ConfigError, RecordSyntaxError, UsageError
 from maildns.intent.load import settings
-from maildns.intent.model import Dmarc, Domain, Intent, Server
+from maildns.intent.model import Dmarc, Domain, Intent, Server, Spf
 from maildns.intent.senders import sender_named
 from maildns.plan.materials import Materials
 from maildns.plan.wanted import WHOLE, Claim, Kind, Wanted
@@ -172,12 +172,17 @@ def spf_record(scene: Scene, own: Domain) -> spf.SpfRecord:
             terms.extend([] if addresses else [f"a:{host}"])
     for sender in own.senders:
         terms.extend(sender_named(sender).terms)
+    return _spf_record(tuple(networks), tuple(dict.fromkeys([*terms, *own.spf.terms])), own.spf)
+
+
+@lru_cache(maxsize=1024)  # a provider's domains share their servers and senders
+def _spf_record(networks: tuple[str, ...], terms: tuple[str, ...], more: Spf) -> spf.SpfRecord:
     return spf.build(
-        ip4=[*(text for text in networks if ":" not in text), *own.spf.ip4],
-        ip6=[*(text for text in networks if ":" in text), *own.spf.ip6],
-        include=own.spf.include,
-        terms=list(dict.fromkeys([*terms, *own.spf.terms])),
-        all=_ALL[own.spf.others],
+        ip4=[*(text for text in networks if ":" not in text), *more.ip4],
+        ip6=[*(text for text in networks if ":" in text), *more.ip6],
+        include=more.include,
+        terms=terms,
+        all=_ALL[more.others],
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
 
@@ -216,7 +217,7 @@ def _sample(target: str, depth: int = 0) -> Inquiry[_Sample]:
             else "has no SPF record that can be read"
         )
         return _Sample(why=f"{domain} {why}", missing=not answer.failed)
-    permits = spf.permitted(record)
+    permits = _permitted(record)
     networks: tuple[IPv4Network | IPv6Network, ...] = (*permits.ip4, *permits.ip6)
     for network in networks:
         return _Sample(str(network[min(1, network.num_addresses - 1)]))
@@ -238,13 +239,18 @@ def _spf_record_of(answer: Answer) -> spf.SpfRecord | None:
         return None
 
 
+@lru_cache(maxsize=1024)  # the same policy is looked at for many domains
+def _permitted(record: spf.SpfRecord) -> spf.SpfPermits:
+    return spf.permitted(record)
+
+
 def _outsider(domain: str) -> Inquiry[str]:
     """An address that nothing in the record names; mail from it must not pass."""
     (answer,) = yield (Question(domain, "TXT"),)
     record = _spf_record_of(answer)
     if record is None:
         return OUTSIDERS[0]
-    permits = spf.permitted(record)
+    permits = _permitted(record)
     for candidate in OUTSIDERS:
         if not any(
             ip_address(candidate) in network for network in permits.ip4 if network.prefixlen

@@ -119,6 +119,11 @@ def advice(intent: Intent) -> Iterator[Finding]:
         yield from _domain_advice(intent, domain)
 
 
+@lru_cache(maxsize=1024)
+def _next_step(reports_to: tuple[str, ...]) -> str:
+    return str(dmarc.build(policy="quarantine", reports_to=reports_to))
+
+
 def _domain_advice(intent: Intent, domain: str) -> Iterator[Finding]:
     own = settings(intent, domain)
     if own.parked:
@@ -133,7 +138,7 @@ def _domain_advice(intent: Intent, domain: str) -> Iterator[Finding]:
         fix = Fix(f'dmarc = {{ reports_to = ["postmaster@{domain}"] }}')
         yield NO_REPORTS.finding(domain, fix=fix)
     elif own.dmarc is not None and own.dmarc.policy == "none":
-        goal = dmarc.build(policy="quarantine", reports_to=own.dmarc.reports_to)
-        yield LADDER.finding(domain, fix=Fix("when the reports are clean", str(goal)))
+        goal = _next_step(own.dmarc.reports_to)
+        yield LADDER.finding(domain, fix=Fix("when the reports are clean", goal))
     if own.mta_sts is not None:
         yield STS_WEB.finding(domain)
