@@ -3,7 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check unit servers reference bench clean
+.PHONY: run test check unit servers reference conformance bench clean
 
 run: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/first-run.sh
@@ -25,6 +25,10 @@ unit: $(VENV)/.tested-with
 
 reference: $(VENV)/.tested-with
 	$(BIN)/python tools/write_reference.py
+
+# How many cases are met of the suites that others wrote, and of the RFCs' own examples.
+conformance: $(VENV)/.tested-with
+	$(BIN)/python tools/conformance.py
 
 bench: $(VENV)/.tested-with
 	$(BIN)/python benchmarks/planning.py
