@@ -88,6 +88,7 @@ MOST_QUESTIONS = (
     + ARC_QUESTIONS
     + WALK * (MAX_AUTHORS + 1 + SIGNATURES)
     + 3 * MAX_AUTHORS  # existence, and two of the older reader
+    + WALK
     + 3  # BIMI
 )
 
@@ -122,6 +123,16 @@ def test_every_value_of_the_field_stays_a_value(authserv_id, reason, value):
     assert properties["smtp.mailfrom"] == "x"
     if value.isprintable() and value:
         assert properties["smtp.helo"] == value
+
+
+@given(st.lists(st.text("ab ", max_size=90), min_size=1, max_size=5))
+@QUICK
+def test_a_line_is_wider_than_mail_wants_only_for_a_word_that_is(values):
+    result = MethodResult("spf", "fail", "", tuple((f"smtp.p{n}", v) for n, v in enumerate(values)))
+    indent = "        "
+    for line in fold("x" * 50, [result, result]).split("\r\n"):
+        words = [f"{indent}{word}" for word in result.words if len(indent + word) > 76]
+        assert len(line) <= 78 or line.rstrip(";") in words
 
 
 # --- hostile sizes ------------------------------------------------------------------------

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import authres_grammar
 import pytest
 from signed_mail import MESSAGE, NOW, sign, signing_world
 
 import maildns
-from maildns import Outcome, World, run
+from maildns import Outcome, Question, World, run
 from maildns.authentication import authors_of, explain
 from maildns.authentication.author import MAX_FIELDS, MAX_OCTETS, header_section
 from maildns.authentication.evaluate import MAX_AUTHORS
 from maildns.authentication.field import MethodResult, fold
+from maildns.authentication.results import MAX_SIGNATURES_TOLD
+from maildns.authentication.together import Together
+from maildns.authentication.trace import MAX_TOLD
 from maildns.errors import UsageError
 
 ZONE = """
@@ -110,6 +116,11 @@ def test_a_from_field_is_found_wherever_a_mail_program_would(message, count):
 def test_the_header_ends_at_the_first_empty_line():
     assert header_section(b"A: b\n\nC: d\r\n\r\n") == b"A: b\n"
     assert header_section(b"A: b\r\n \r\nC: d\r\n\r\nE: f") == b"A: b\r\n \r\nC: d\r\n"
+
+
+def test_an_address_without_a_domain_name_is_told_for_what_it_is():
+    (problem,) = authors_of(mail("From: a@[192.0.2.1]")).problems
+    assert problem == "an address of the From field has an IP address for a domain"
 
 
 def test_more_from_fields_than_anyone_reads_are_told():
@@ -224,6 +235,47 @@ def test_nothing_is_asked_of_bimi_unless_the_policy_is_enforced():
     assert 'bimi=skipped reason="the picture was not fetched"' in str(results)
 
 
+GATES = [
+    # the author's record, the organizational domain's: is a picture looked for?
+    ("v=DMARC1; p=reject", "", True),
+    ("v=DMARC1; p=none", "", False),
+    ("v=DMARC1; p=none; sp=reject", "", False),
+    ("v=DMARC1; p=quarantine; sp=none", "", False),
+    ("v=DMARC1; p=quarantine; t=y", "", False),
+    ("v=DMARC1; p=quarantine; pct=50", "", False),
+    ("v=DMARC1; p=quarantine; pct=100", "", True),
+    ("", "v=DMARC1; p=reject", True),
+    ("", "v=DMARC1; p=reject; sp=none", False),
+    ("v=DMARC1; p=reject", "v=DMARC1; p=reject", True),
+    ("v=DMARC1; p=reject", "v=DMARC1; p=none", False),  # both must ask for it
+]
+
+
+@pytest.mark.parametrize("own, above, looked", GATES)
+def test_a_picture_is_looked_for_where_both_policies_are_enforced(own, above, looked):
+    world = World.from_zone('news.bank.example. TXT "v=spf1 +all"')
+    for owner, text in (("news.bank.example", own), ("bank.example", above)):
+        if text:
+            world.add(f"_dmarc.{owner}", "TXT", text.encode())
+    results = check(mail("From: a@news.bank.example"), world, sender="a@news.bank.example")
+    assert results.dmarc.result == "pass"
+    assert any("_bimi" in question.name for question in world.asked) is looked
+
+
+def test_a_silent_name_server_above_shows_no_picture():
+    world = World.from_zone(ZONE)
+    world.fail("_dmarc.com", Outcome.UNREACHABLE)
+    results = check(mail("From: a@example.com"), world)
+    assert (results.dmarc.result, results.bimi) == ("pass", None)
+
+
+def test_two_authors_have_no_picture():
+    zone = ZONE.replace("sp=quarantine", "") + 'example.org. TXT "v=spf1 +all"'
+    zone += '\n_dmarc.www.example.com. TXT "v=DMARC1; p=reject"'
+    results = check(mail("From: a@example.com, b@www.example.com"), World.from_zone(zone))
+    assert (results.dmarc.result, results.bimi) == ("pass", None)
+
+
 def test_the_check_of_a_null_sender_is_that_of_helo_and_made_once():
     results = check(mail("From: a@example.com"), sender="<>")
     assert results.spf_helo is None
@@ -243,6 +295,51 @@ MISUSE = [
 def test_nonsense_of_the_caller_is_refused(wrong):
     with pytest.raises(UsageError):
         check(mail("From: a@example.com"), **wrong)
+
+
+def test_a_message_is_octets():
+    with pytest.raises(UsageError):
+        check("From: a@example.com")
+    assert check(memoryview(mail("From: a@example.com"))).dmarc.result == "pass"
+
+
+# --- ARC, which may be there --------------------------------------------------------------
+
+CHAINS = [
+    ("pass", "", "arc=pass smtp.remote-ip=192.0.2.1"),
+    ("fail", "seal 2 is broken", 'arc=fail reason="seal 2 is broken" smtp.remote-ip=192.0.2.1'),
+    ("none", "", ""),  # not worth a word
+]
+
+
+@pytest.mark.parametrize("result, reason, told", CHAINS)
+def test_a_chain_of_seals_is_told_where_there_is_one(result, reason, told):
+    chain = SimpleNamespace(result=result, reason=reason)
+    results = replace(check(mail("From: a@example.com")), arc=chain)
+    assert [str(one) for one in results.methods if one.method == "arc"] == [told] * bool(told)
+    assert [one.method for one in explain(results)].count("arc") == bool(told)
+
+
+# --- several inquiries --------------------------------------------------------------------
+
+
+def counting(*names):
+    for one in names:
+        yield (Question(one, "TXT"), Question("shared.example", "TXT"))
+    return len(names)
+
+
+def test_inquiries_run_in_step_and_share_their_answers():
+    world, rounds = World(), []
+
+    class Noting:
+        def answer(self, questions):
+            rounds.append([str(question) for question in questions])
+            return world.answer(questions)
+
+    long, short = counting("a.example", "b.example", "c.example"), counting("a.example")
+    assert run(Together().run([long, short, counting()]), Noting()) == [3, 1, 0]
+    assert rounds == [["a.example TXT", "shared.example TXT"], ["b.example TXT"], ["c.example TXT"]]
 
 
 # --- signatures ---------------------------------------------------------------------------
@@ -319,6 +416,16 @@ def test_what_a_stranger_says_cannot_forge_a_result():
     _, told = authres_grammar.read(str(results))
     assert [result for method, result, *_ in told if method == "dmarc"] == ["fail"]
     assert "\n" not in str(results).replace("\r\n    ", "")
+
+
+def test_a_thousand_signatures_do_not_fill_the_field():
+    signature = "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=k; h=from; bh=AAAA; b=AAAA"
+    results = check(mail(*[signature] * 1000, "From: a@example.com"))
+    assert len(results.dkim) == 1000
+    told = [one for one in authres_grammar.read(str(results))[1] if one[0] == "dkim"]
+    assert len(told) == MAX_SIGNATURES_TOLD
+    subjects = [one.subject for one in explain(results) if one.method == "dkim"]
+    assert subjects[-1] == f"{1000 - MAX_TOLD} more signatures"
 
 
 def test_lines_are_folded_to_the_width_of_mail():

@@ -7,8 +7,9 @@ and are asked together; DMARC builds on them, and BIMI on DMARC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -24,18 +25,17 @@ from maildns.protocols.addresses import Iprev
 from maildns.protocols.addresses.record import address_of
 from maildns.protocols.dkim import DkimVerdict
 from maildns.protocols.dmarc import READERS, DmarcResult, DmarcVerdict, Policy, Reader
-from maildns.protocols.dmarc.treewalk import policy_question, reading_of
+from maildns.protocols.dmarc.treewalk import tree_walk
 from maildns.protocols.spf import SpfVerdict
 
 MAX_AUTHORS = 5  # RFC 9989 section 11.5: limiting them avoids the denial of service
-MAX_IDENTIFIERS = 20  # signatures whose domains DMARC looks at
 
 # What is evaluated besides: each its own folder, which can be deleted.
 _OPTIONAL = {"arc": "maildns.protocols.arc"}
 
 
 def authenticate(
-    message: bytes,
+    message: bytes | bytearray | memoryview,
     *,
     ip: str,
     helo: str,
@@ -52,8 +52,11 @@ def authenticate(
     1970, is what the expiry of signatures is measured by; the clock's time when left out. Any
     octets are a message. Results of others that stand in it are not looked at.
 
-    Raises `UsageError` when *ip* is no address, *authserv_id* is empty or a reader is unknown.
+    Raises `UsageError` when *message* is not octets, *ip* is no address, *authserv_id* is
+    empty or a reader is unknown.
     """
+    if not isinstance(message, bytes | bytearray | memoryview):
+        raise UsageError("a message is octets", hint="open the file in binary mode")
     if not authserv_id.strip():
         raise UsageError("the authserv-id is empty", hint="the name of the host that checks")
     if not readers or not set(readers) <= set(READERS):
@@ -131,9 +134,8 @@ def _independent(given: _Given, together: Together) -> Inquiry[_Independent]:
         inquiries["spf_helo"] = spf.check_host(
             ip=given.ip, sender=postmaster, helo=given.helo, domain=given.helo
         )
-    for method, module in _OPTIONAL.items():
-        if find_spec(module) is not None:
-            inquiries[method] = import_module(module).verify(given.message)
+    for method, verify in _optional().items():
+        inquiries[method] = verify(given.message)
     verdicts = yield from together.run(list(inquiries.values()))
     named = dict(zip(inquiries, verdicts, strict=True))
     return _Independent(
@@ -143,6 +145,16 @@ def _independent(given: _Given, together: Together) -> Inquiry[_Independent]:
         signatures=tuple(named["dkim"]),
         arc=named.get("arc"),
     )
+
+
+@cache
+def _optional() -> dict[str, Callable[[bytes], Inquiry[Any]]]:
+    """The methods of `_OPTIONAL` whose folders are there."""
+    return {
+        method: import_module(module).verify
+        for method, module in _OPTIONAL.items()
+        if find_spec(module) is not None
+    }
 
 
 # --- DMARC --------------------------------------------------------------------------------
@@ -159,9 +171,7 @@ def _dmarc(
     domains = authors.domains[:MAX_AUTHORS]
     verdicts = yield from together.run(
         [
-            dmarc.evaluate(
-                header_from=domain, spf=sender, dkim=signatures[:MAX_IDENTIFIERS], reader=reader
-            )
+            dmarc.evaluate(header_from=domain, spf=sender, dkim=signatures, reader=reader)
             for domain in domains
             for reader in readers
         ]
@@ -204,14 +214,14 @@ def _bimi(
     """The assertion record, where DMARC lets a picture be shown; the selector is `default`."""
     if verdict.result is not DmarcResult.PASS or len(authors.domains) != 1:
         return None
+    if verdict.record is None or not _enforces(verdict.record):
+        return None
     (author,) = authors.domains
-    organizational = verdict.organizational_domain or ""
-    records = [verdict.record]
-    if organizational not in {"", author, verdict.policy_domain}:
-        (answer,) = yield (policy_question(organizational),)
-        reading = reading_of(answer)
-        records.append(reading.record if reading else None)
-    if not all(record is not None and _enforces(record) for record in records):
+    # DMARC itself may have needed no walk.
+    (walk,) = yield from together.run([tree_walk(author)])
+    organizational = walk.organizational_domain
+    above = walk.record_at(organizational)
+    if walk.failed_at or above is None or not _enforces(above):
         return None
     try:
         lookup = bimi.record_lookup(author, organizational_domain=organizational)

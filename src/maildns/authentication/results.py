@@ -122,7 +122,7 @@ class AuthenticationResults:
                 ("header.i", verdict.identity),
                 ("header.s", verdict.selector),
                 ("header.a", verdict.algorithm),
-                ("header.b", verdict.signature_start[:8]),  # RFC 6008 section 4
+                ("header.b", verdict.signature_start),  # RFC 6008 section 4
             )
             yield MethodResult("dkim", verdict.result, verdict.reason, named)
 
