@@ -350,3 +350,11 @@ def test_what_we_published_ourselves_is_replaced_unasked():
     plan = plan_for(moved, publishers={"public": zone}, world=zone.world, ledger=ledger)
     assert "example.com A" in lines(plan)
     assert plan.dangers == ()
+
+
+@pytest.mark.parametrize("data", ["A 192.0.2.9", 'TXT "x"', 'CAA 0 issue "x"', "SRV 0 1 1 x."])
+def test_an_alias_is_not_planned_beside_what_others_published(data):
+    zone = MemoryZone(f"mta-sts.example.com. {data}\n", "example.com")
+    plan = plan_for(WEB % "web.example.net", publishers={"public": zone}, world=zone.world)
+    assert "plan-alias-beside-data" in {finding.rule for finding in plan.findings}
+    assert "mta-sts.example.com CNAME" not in lines(plan)

@@ -21,7 +21,7 @@ from maildns.protocols import dkim, dmarc
 Ledger = Mapping[Key, tuple[Rdata, ...]]  # what was published last time, in one view
 
 # Nothing else may stand beside a CNAME (RFC 2181 section 10.1); these are asked for.
-BESIDE_ALIAS = ("A", "AAAA", "TXT", "MX")
+BESIDE_ALIAS = ("A", "AAAA", "TXT", "MX", "CAA", "NS", "SRV")
 # Records that are lists of tags, whose order says nothing.
 _READ: Mapping[Kind, Callable[[str], object]] = {Kind.DMARC: dmarc.parse, Kind.DKIM: dkim.parse_key}
 
