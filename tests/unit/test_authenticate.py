@@ -306,7 +306,7 @@ def test_a_message_is_octets():
 # --- ARC, which may be there --------------------------------------------------------------
 
 CHAINS = [
-    ("pass", "", "arc=pass smtp.remote-ip=192.0.2.1"),
+    ("pass", "", "arc=pass smtp.remote-ip=192.0.2.1 header.oldest-pass=0"),
     ("fail", "seal 2 is broken", 'arc=fail reason="seal 2 is broken" smtp.remote-ip=192.0.2.1'),
     ("none", "", ""),  # not worth a word
 ]
@@ -314,7 +314,7 @@ CHAINS = [
 
 @pytest.mark.parametrize("result, reason, told", CHAINS)
 def test_a_chain_of_seals_is_told_where_there_is_one(result, reason, told):
-    chain = SimpleNamespace(result=result, reason=reason)
+    chain = SimpleNamespace(result=result, reason=reason, sealers=("list.example",), oldest_pass=0)
     results = replace(check(mail("From: a@example.com")), arc=chain)
     assert [str(one) for one in results.methods if one.method == "arc"] == [told] * bool(told)
     assert [one.method for one in explain(results)].count("arc") == bool(told)

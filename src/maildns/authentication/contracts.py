@@ -17,3 +17,13 @@ class ChainVerdict(Protocol):
     def reason(self) -> str:
         """Why it is no pass, in words."""
         ...
+
+    @property
+    def sealers(self) -> tuple[str, ...]:
+        """Who sealed it, oldest first."""
+        ...
+
+    @property
+    def oldest_pass(self) -> int:
+        """Since which seal the message is as it was; 0: since the first."""
+        ...

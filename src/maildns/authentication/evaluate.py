@@ -135,7 +135,7 @@ def _independent(given: _Given, together: Together) -> Inquiry[_Independent]:
             ip=given.ip, sender=postmaster, helo=given.helo, domain=given.helo
         )
     for method, verify in _optional().items():
-        inquiries[method] = verify(given.message)
+        inquiries[method] = verify(given.message, now=given.now)
     verdicts = yield from together.run(list(inquiries.values()))
     named = dict(zip(inquiries, verdicts, strict=True))
     return _Independent(
@@ -148,13 +148,19 @@ def _independent(given: _Given, together: Together) -> Inquiry[_Independent]:
 
 
 @cache
-def _optional() -> dict[str, Callable[[bytes], Inquiry[Any]]]:
+def _optional() -> dict[str, Callable[..., Inquiry[Any]]]:
     """The methods of `_OPTIONAL` whose folders are there."""
     return {
         method: import_module(module).verify
         for method, module in _OPTIONAL.items()
-        if find_spec(module) is not None
+        if _is_there(module)
     }
+
+
+def _is_there(module: str) -> bool:
+    """A folder that was deleted may leave its bytecode behind; that is no package."""
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None
 
 
 # --- DMARC --------------------------------------------------------------------------------

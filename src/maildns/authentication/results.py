@@ -93,8 +93,10 @@ class AuthenticationResults:
         yield from self._spf()
         yield from self._dkim()
         if self.arc is not None and self.arc.result != "none":
-            remote = (("smtp.remote-ip", self.ip),)  # RFC 8617 section 10.1
-            yield MethodResult("arc", self.arc.result, self.arc.reason, remote)
+            told = [("smtp.remote-ip", self.ip)]  # RFC 8617 section 10.2
+            if self.arc.result == "pass":
+                told.append(("header.oldest-pass", str(self.arc.oldest_pass)))
+            yield MethodResult("arc", self.arc.result, self.arc.reason, tuple(told))
         yield from self._dmarc()
         if self.bimi is not None:
             owner = self.bimi.owner

@@ -41,8 +41,9 @@ def _reasons(results: AuthenticationResults) -> Iterator[Because]:
         yield _spf(results.spf_helo, results.ip, "the HELO name")
     yield from _dkim(results)
     if results.arc is not None and results.arc.result != "none":
-        why = results.arc.reason or "every seal is good"
-        yield Because("arc", results.arc.result, "the chain of forwarders", why)
+        why = results.arc.reason or "every seal is good; whether to trust the sealers is up to you"
+        sealers = cut(", ".join(results.arc.sealers), MAX_OCTETS) or "the chain"
+        yield Because("arc", results.arc.result, sealers, why)
     yield from _dmarc(results)
     if results.bimi is not None:
         why = results.bimi.reason or "there is a record; the picture was not fetched"
