@@ -38,7 +38,7 @@ def rules_of(findings):
         ("2001:db8::1", "pass", "IPv6 as well"),
         ("::ffff:192.0.2.1", "pass", "an IPv4 address in disguise"),
         ("192.0.2.2", "fail", "the name has other addresses"),
-        ("192.0.2.3", "permerror", "the name has none"),
+        ("192.0.2.3", "fail", "RFC 8601 section 2.7.3: the name has none"),
         ("192.0.2.4", "pass", "one of two names suffices"),
         ("192.0.2.5", "pass", "RFC 2317: through an alias"),
         ("192.0.2.9", "permerror", "no PTR record"),
@@ -57,6 +57,13 @@ def test_what_cannot_be_known_is_a_temperror(name):
     found = run(addresses.forward_confirmed("192.0.2.1"), world)
     assert found.result is addresses.IprevResult.TEMPERROR
     assert rules_of(addresses.lint_iprev(found)) == ["addresses-ptr-unreachable"]
+
+
+def test_a_name_that_fails_to_answer_does_not_hide_one_that_confirms():
+    world = World.from_zone(ZONE)
+    world.fail("gone.example.com", Outcome.UNREACHABLE)
+    found = run(addresses.forward_confirmed("192.0.2.4"), world)
+    assert (found.result, found.confirmed) == ("pass", ("a.example.com",))
 
 
 def test_no_more_than_ten_names_of_an_address_are_looked_at():

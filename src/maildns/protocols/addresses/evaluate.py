@@ -22,9 +22,9 @@ class IprevResult(StrEnum):
     """RFC 8601 section 2.7.3."""
 
     PASS = "pass"  # noqa: S105  # the RFC's word for a result, not a secret
-    FAIL = "fail"  # there are a name and its addresses, but not this one
+    FAIL = "fail"  # there are names, but none of them has this address, or any
     TEMPERROR = "temperror"  # it cannot be known now
-    PERMERROR = "permerror"  # there is no name, or it has no address
+    PERMERROR = "permerror"  # the address has no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ def _judge(
         return IprevResult.TEMPERROR, _why(failed)
     names = ", ".join(one.question.name for one in answers)
     if not any(one.found for one in answers):
-        return IprevResult.PERMERROR, f"{names} has no {_forward(address)} record"
+        # RFC 8601 section 2.7.3: a forward lookup without a result is a fail; permerror is for PTR
+        return IprevResult.FAIL, f"{names} has no {_forward(address)} record"
     return IprevResult.FAIL, f"{names} has addresses, but not {address}"
 
 
