@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -295,6 +296,14 @@ MISUSE = [
 def test_nonsense_of_the_caller_is_refused(wrong):
     with pytest.raises(UsageError):
         check(mail("From: a@example.com"), **wrong)
+
+
+def test_under_asyncio_the_results_are_the_same():
+    message, envelope = mail("From: a@example.com"), {"ip": "192.0.2.1", "helo": "", "sender": "<>"}
+    world = World.from_zone(ZONE)
+    inquiry = maildns.authenticate(message, **envelope)
+    awaited = asyncio.run(maildns.run_async(inquiry, world))
+    assert awaited == run(maildns.authenticate(message, **envelope), world)
 
 
 def test_a_message_is_octets():

@@ -96,9 +96,18 @@ def test_json_holds_what_is_shown(verify):
     authres_grammar.read(document["field"].removeprefix("Authentication-Results: "))
 
 
-def test_standard_input_and_mbox_are_read(world):
+BEFORE = [
+    "",
+    "From a@example.com Mon Jan  1 00:00:00 2027\n",  # an mbox file
+    "\n\r\n",  # pasted
+    "\ufeff",  # an editor
+]
+
+
+@pytest.mark.parametrize("before", BEFORE, ids=ascii)
+def test_standard_input_is_read_whatever_was_put_before_the_mail(world, before):
     options = ["--ip", "192.0.2.1", "--sender", "a@example.com", "--world", world]
-    message = "From a@example.com Mon Jan  1 00:00:00 2027\nFrom: a@example.com\n\nhi\n"
+    message = f"{before}From: a@example.com\n\nhi\n"
     assert run_cli("verify", "-", *options, input=message).code == 0
 
 

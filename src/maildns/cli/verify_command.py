@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from maildns.authentication import AuthenticationResults
 
 MAX_OCTETS = 256 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _COLOURS = {
     "pass": "green",
@@ -83,7 +84,7 @@ def command(
 
 
 def _read(path: Path) -> bytes:
-    """The octets of the message, without the line that mbox files put before it."""
+    """The octets of the message, without what mail programs and editors put before it."""
     from maildns.errors import InputError
 
     try:
@@ -99,7 +100,8 @@ def _read(path: Path) -> bytes:
         raise InputError("this is too large to be a mail", path=path)
     if not octets.strip():
         raise InputError("it is empty", path=path, hint="save the mail with all its header fields")
-    if octets.startswith(b"From "):
+    octets = octets.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n")
+    if octets.startswith(b"From "):  # of an mbox file
         return octets.partition(b"\n")[2]
     return octets
 
