@@ -26,7 +26,7 @@ NEEDED = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 3.5
 _KNOWN = frozenset({*NEEDED, "c", "i", "l", "q", "t", "x", "z"})
 _FWS = " \t\r\n"
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_WHITE = re.compile(r"[ \t\r\n]+")
+_NO_WHITE = str.maketrans("", "", _FWS)
 _DIGITS = re.compile(r"[0-9]{1,76}")
 _FIELD_NAME = re.compile(r"[!-9<-~]+")  # RFC 5322 section 3.6.8, without the semicolon of the list
 
@@ -199,8 +199,7 @@ class TagReader:
 
     def text(self, tag: str) -> str:
         """The value without white space; empty when the tag is not there."""
-        value = self.values.get(tag, "")
-        return "".join(value.split()) if value.isascii() else _WHITE.sub("", value)
+        return self.values.get(tag, "").translate(_NO_WHITE)
 
     def one_of(self, tag: str, known: tuple[str, ...], problem: str) -> str:
         """The value, which must be one of *known*."""
