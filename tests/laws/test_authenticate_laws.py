@@ -48,14 +48,17 @@ LINES = st.one_of(
     st.text(max_size=40),
     st.just(""),
 )
+HEADERS = st.builds(
+    lambda lines, end: end.join(lines).encode("utf-8", "surrogatepass"),
+    st.lists(LINES, max_size=8),
+    st.sampled_from(["\r\n", "\n", "\r", "\r\n "]),
+)
 MAILS = st.one_of(
     st.binary(max_size=300),
-    st.builds(
-        lambda lines, end: end.join(lines).encode("utf-8", "surrogatepass"),
-        st.lists(LINES, max_size=8),
-        st.sampled_from(["\r\n", "\n", "\r", "\r\n "]),
-    ),
+    HEADERS,
+    st.builds(lambda rest: b"From: x@example.com\r\n" + rest, HEADERS),
 )
+SENDERS = st.one_of(st.just("x@example.com"), ADDRESSES, TEXTS)
 IPS = st.one_of(st.just("192.0.2.1"), st.ip_addresses().map(str))
 
 
@@ -93,7 +96,7 @@ MOST_QUESTIONS = (
 )
 
 
-@given(message=MAILS, world=WORLDS, ip=IPS, helo=TEXTS, sender=st.one_of(ADDRESSES, TEXTS))
+@given(message=MAILS, world=WORLDS, ip=IPS, helo=TEXTS, sender=SENDERS)
 @QUICK
 def test_any_octets_end_in_results_whose_field_keeps_the_grammar(message, world, ip, helo, sender):
     results = run(maildns.authenticate(message, ip=ip, helo=helo, sender=sender), world)
@@ -115,6 +118,46 @@ def test_any_octets_end_in_results_whose_field_keeps_the_grammar(message, world,
 def test_an_author_domain_is_a_name_in_its_one_spelling(body):
     for domain in authors_of(b"From: " + body).domains:
         assert name(domain) == domain
+
+
+# Mailboxes by the grammar of RFC 5322 section 3.4, of which the domain is known.
+DOMAINS = st.sampled_from(["a.example", "b.example", "mail.c.example", "bücher.example"])
+ATOMS = st.text("abc!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=5)
+QUOTED = st.text('ab @<>,;:()[]."\\', max_size=8).map(
+    lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+)
+COMMENTS = st.recursive(
+    st.text('ab @<>,;:."', max_size=6).map("({})".format), lambda inner: inner.map("(x{})".format)
+)
+BLANKS = st.one_of(st.sampled_from(["", " ", "\r\n ", "\t"]), COMMENTS)
+PHRASES = st.lists(st.one_of(ATOMS, QUOTED), min_size=1, max_size=3).map(" ".join)
+SPECS = st.builds(
+    lambda local, gap, domain: (f"{local}@{gap}{domain}", domain),
+    st.one_of(ATOMS, QUOTED, st.builds("{}.{}".format, ATOMS, ATOMS)),
+    BLANKS,
+    DOMAINS,
+)
+MAILBOXES = st.one_of(
+    st.builds(lambda a, spec, b: (f"{a}{spec[0]}{b}", spec[1]), BLANKS, SPECS, BLANKS),
+    st.builds(
+        lambda phrase, a, spec, b: (f"{phrase} <{a}{spec[0]}{b}>{b}", spec[1]),
+        PHRASES,
+        BLANKS,
+        SPECS,
+        BLANKS,
+    ),
+)
+
+
+@given(st.lists(MAILBOXES, min_size=1, max_size=5), st.one_of(st.just(""), PHRASES))
+@QUICK
+def test_the_domains_of_addresses_in_good_order_are_all_found(mailboxes, group):
+    field = ",".join(text for text, _ in mailboxes)
+    if group:
+        field = f"{group}: {field};"
+    found = authors_of(f"From: {field}\r\n\r\n".encode())
+    assert found.domains == tuple(dict.fromkeys(name(domain) for _, domain in mailboxes))
+    assert found.problems == ()
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
