@@ -184,6 +184,25 @@ def test_one_kind_of_receiver_can_be_asked_for():
     assert (results.dmarc.disposition, results.dmarc_rfc7489) == ("quarantine", None)
 
 
+ODD = [
+    (["From: a@example.com"], None),
+    (["From: a@example.com", "From: b@example.com"], ("pass", "more than one From field")),
+    (["From: a@example.com, b@example.net"], ("fail", "several author domains")),
+    (["From: a@example.com, b@[192.0.2.1]"], ("permerror", "an IP address for a domain")),
+    (["X: y"], ("none", "there is no From field")),
+]
+
+
+@pytest.mark.parametrize("fields, said", ODD)
+def test_what_is_odd_with_the_authors_is_said_first(fields, said):
+    first = next(one for one in explain(check(mail(*fields))) if one.method == "dmarc")
+    if said is None:
+        assert first.subject == "example.com"
+    else:
+        assert (first.subject, first.result) == ("the message", said[0])
+        assert said[1] in first.why
+
+
 def test_more_authors_than_are_looked_at_prove_nothing():
     zone = "\n".join(
         f'd{n}.example. TXT "v=spf1 ip4:192.0.2.1 -all"\n_dmarc.d{n}.example. TXT "v=DMARC1; p=none"'

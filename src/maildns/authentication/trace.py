@@ -103,9 +103,17 @@ def _details(verdict: DkimVerdict) -> Iterator[str]:
 
 
 def _dmarc(results: AuthenticationResults) -> Iterator[Because]:
-    if not any(author.by_reader[0][1] is results.dmarc for author in results.by_author):
-        why = "; ".join(results.dmarc.reasons)
-        yield Because("dmarc", results.dmarc.result, "From", why)
+    whole = results.dmarc
+    odd = []
+    if results.authors.fields > 1:
+        odd.append("there is more than one From field (RFC 5322 section 3.6)")
+    if len(results.authors.domains) > 1:
+        # RFC 9989 section 11.5
+        odd.append("From names several author domains; the strictest verdict counts")
+    if not any(author.by_reader[0][1] is whole for author in results.by_author):
+        odd.extend(whole.reasons)
+    if odd:
+        yield Because("dmarc", whole.result, "the message", "; ".join(odd))
     for author in results.by_author:
         yield from _author(author)
 
