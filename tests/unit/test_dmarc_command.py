@@ -76,9 +76,11 @@ def test_both_readers_speak_and_their_difference_is_told(world):
     assert "receivers of RFC 9989: fail" in result.out
     assert "receivers of RFC 7489: pass" in result.out
     assert "they differ: the result is fail for rfc9989, pass for rfc7489" in result.out
+    assert "rfc9989 walks the DNS upwards" in result.out
     assert result.code == 1
     one = run_cli(*arguments, "--reader", "rfc7489")
     assert "RFC 9989" not in one.out
+    assert "walks" not in one.out
     assert one.code == 0
 
 

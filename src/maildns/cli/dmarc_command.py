@@ -186,6 +186,12 @@ def _differences(sight: Sight) -> list[str]:
     return [str(one) for one in dmarc.differences(*sight.verdicts.values())]
 
 
+def _causes(sight: Sight) -> list[str]:
+    from maildns.protocols import dmarc
+
+    return dmarc.causes(*sight.verdicts.values()) if len(sight.verdicts) == 2 else []
+
+
 def _document(sight: Sight) -> DmarcCheckDocument:
     from maildns.cli import protocol_documents as documents
     from maildns.cli.show_record import finding_documents
@@ -243,6 +249,8 @@ def _show(sight: Sight) -> None:
             line(f"  {reason}", console, "dim")
     for difference in _differences(sight):
         line(f"they differ: {difference}", console, "yellow")
+    for cause in _causes(sight):
+        line(f"  {cause}", console, "dim")
     for destination in sight.destinations:
         _show_destination(destination)
     show_findings(sight.findings, console, sight.text)

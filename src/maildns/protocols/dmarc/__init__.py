@@ -8,7 +8,7 @@ not moved on, RFC 7489.
 from __future__ import annotations
 
 from maildns.protocols.dmarc.build import build, ladder, record_name, report_uri
-from maildns.protocols.dmarc.compare import Comparison, Difference, compare, differences
+from maildns.protocols.dmarc.compare import Comparison, Difference, causes, compare, differences
 from maildns.protocols.dmarc.evaluate import evaluate, organizational_domain
 from maildns.protocols.dmarc.explain import explain
 from maildns.protocols.dmarc.grants import (
@@ -50,6 +50,7 @@ __all__ = [
     "ReportUri",
     "Walk",
     "build",
+    "causes",
     "compare",
     "differences",
     "evaluate",

@@ -67,7 +67,7 @@ def compare(
     newer = yield from evaluate(header_from=header_from, spf=spf, dkim=signatures)
     older = yield from evaluate(header_from=header_from, spf=spf, dkim=signatures, reader="rfc7489")
     found = tuple(differences(newer, older))
-    return Comparison(newer, older, found, tuple(_causes(newer, older)) if found else ())
+    return Comparison(newer, older, found, tuple(causes(newer, older)))
 
 
 def differences(newer: DmarcVerdict, older: DmarcVerdict) -> list[Difference]:
@@ -100,6 +100,11 @@ _TAGS: dict[str, _Cause] = {
         record.policy is None
     ),
 }
+
+
+def causes(newer: DmarcVerdict, older: DmarcVerdict) -> list[str]:
+    """Why *newer* and *older* differ, as far as the record and the search for it tell."""
+    return list(_causes(newer, older)) if differences(newer, older) else []
 
 
 def _causes(newer: DmarcVerdict, older: DmarcVerdict) -> Iterable[str]:
