@@ -9,8 +9,8 @@ all mail exchangers together. Every term tried leaves a `Step` in the trace.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from maildns import dnsdata
@@ -18,10 +18,10 @@ from maildns.ask import Answer, Inquiry, Question
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
+from maildns.protocols.spf.program import Ask, Block, program
 from maildns.protocols.spf.record import (
     A,
     All,
-    Directive,
     Exists,
     Explanation,
     Include,
@@ -40,7 +40,8 @@ from maildns.protocols.spf.verdict import (
     SpfVerdict,
     Step,
     Stop,
-    select,
+    faulty,
+    select_text,
 )
 
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
@@ -95,7 +96,7 @@ def check_host(
         result,
         start,
         explanation,
-        tuple(step if step.answer else replace(step, answer=problem) for step in check.trace),
+        tuple([step if step.found else step._replace(found=problem) for step in check.trace]),
         check.lookups,
         check.voids,
         problem,
@@ -103,6 +104,7 @@ def check_host(
     )
 
 
+@lru_cache(maxsize=4096)
 def _address(ip: IPAddress | str) -> IPAddress:
     if isinstance(ip, str):
         try:
@@ -114,6 +116,7 @@ def _address(ip: IPAddress | str) -> IPAddress:
     return ip if mapped is None else mapped
 
 
+@lru_cache(maxsize=4096)
 def _checkable(domain: str) -> str | None:
     if domain.startswith("["):
         return None  # an address literal
@@ -135,10 +138,12 @@ class _Check:
         "ip",
         "local",
         "lookups",
+        "point",
         "receiver",
         "sender_domain",
         "timestamp",
         "trace",
+        "version",
         "voids",
     )
 
@@ -146,6 +151,8 @@ class _Check:
         self, ip: IPAddress, sender: str, helo: str, *, receiver: str, timestamp: int | None
     ) -> None:
         self.ip = ip
+        self.version = ip.version
+        self.point = int(ip)
         self.helo = helo
         if sender in {"", "<>"}:
             sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
@@ -165,41 +172,52 @@ class _Check:
     def policy(self, domain: str, *, depth: int, included: bool) -> Inquiry[SpfResult]:
         """The result of the policy of *domain* (RFC 7208 section 4)."""
         (answer,) = yield (Question(domain, "TXT"),)
-        record = select(answer)
-        if record is None:
+        text = select_text(answer)
+        if text is None:
             return SpfResult.NONE
+        try:
+            ready = program(text)
+        except RecordSyntaxError as error:
+            raise faulty(answer, error) from None
         if not included:
-            self.exp = (record.explanation, domain)
-        redirect: Redirect | None = None
-        for term in record.terms:
-            if isinstance(term, Directive):
-                matched = yield from self._try(term, domain, depth)
-                if matched:
-                    return term.qualifier.result
-            elif isinstance(term, Redirect):
-                redirect = term
+            self.exp = (ready.explanation, domain)
+        for part in ready.parts:
+            if isinstance(part, Block):
+                result = self._block(part, domain, depth)
+            else:
+                result = yield from self._try(part, domain, depth)
+            if result is not None:
+                return result
         # An `all` would have matched, so a redirect that is reached counts (section 6.1).
-        if redirect is None:
+        if ready.redirect is None:
             return SpfResult.NEUTRAL  # RFC 7208 section 4.7
-        return (yield from self._redirect(redirect, domain, depth=depth, included=included))
+        return (yield from self._redirect(ready.redirect, domain, depth=depth, included=included))
 
-    def _try(self, directive: Directive, domain: str, depth: int) -> Inquiry[bool]:
-        mechanism = directive.mechanism
-        text = str(directive)
-        if not mechanism.asks:
-            matched = _matches_here(mechanism, self.ip)
-            self.trace.append(Step(depth, domain, text, "matches at once", 0, matched))
-            if not matched:
-                self.trace[-1] = Step(depth, domain, text, "another address", 0, matched)
-        else:
-            self._spend(text, domain)
-            place = len(self.trace)
-            self.trace.append(Step(depth, domain, text, "", 1, matched=False))
-            matched, answer = yield from self._ask(mechanism, domain, depth)
-            self.trace[place] = Step(depth, domain, text, answer, 1, matched)
-        if matched and depth == 0:
+    def _block(self, block: Block, domain: str, depth: int) -> SpfResult | None:
+        """Try what asks nothing."""
+        place = block.match(self.version, self.point)
+        missed = block.missed(depth, domain)
+        if place < 0:
+            self.trace += missed
+            return None
+        text = block.texts[place]
+        self.trace += missed[:place]
+        self.trace.append(Step(depth, domain, text, "matches at once", 0, matched=True))
+        if depth == 0:
             self.decided_by = text
-        return matched
+        return block.results[place]
+
+    def _try(self, ask: Ask, domain: str, depth: int) -> Inquiry[SpfResult | None]:
+        self._spend(ask.text, domain)
+        place = len(self.trace)
+        self.trace.append(Step(depth, domain, ask.text, "", 1, matched=False))
+        matched, found = yield from self._ask(ask.mechanism, domain, depth)
+        self.trace[place] = Step(depth, domain, ask.text, found, 1, matched)
+        if not matched:
+            return None
+        if depth == 0:
+            self.decided_by = ask.text
+        return ask.result
 
     def _redirect(
         self, redirect: Redirect, domain: str, *, depth: int, included: bool
@@ -237,7 +255,9 @@ class _Check:
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _ask(self, mechanism: Mechanism, domain: str, depth: int) -> Inquiry[tuple[bool, str]]:
+    def _ask(
+        self, mechanism: Mechanism, domain: str, depth: int
+    ) -> Inquiry[tuple[bool, str | Answer]]:
         spec = mechanism.domain if not isinstance(mechanism, All | Ip4 | Ip6) else None
         target: str | None = domain
         if spec is not None:
@@ -255,7 +275,9 @@ class _Check:
             return (yield from self._exists(target))
         return (yield from self._ptr(target))
 
-    def _include(self, target: str | None, spec: str, depth: int) -> Inquiry[tuple[bool, str]]:
+    def _include(
+        self, target: str | None, spec: str, depth: int
+    ) -> Inquiry[tuple[bool, str | Answer]]:
         result = SpfResult.NONE
         if target is not None:
             result = yield from self.policy(target, depth=depth + 1, included=True)
@@ -264,15 +286,16 @@ class _Check:
             raise Stop(SpfResult.PERMERROR, problem)
         return result is SpfResult.PASS, f"{target} says {result.value}"
 
-    def _a(self, mechanism: A, target: str) -> Inquiry[tuple[bool, str]]:
+    def _a(self, mechanism: A, target: str) -> Inquiry[tuple[bool, str | Answer]]:
         (answer,) = yield (Question(target, self._rrtype),)
         self._settle(answer)
-        return self._has_client(mechanism, answer), _shown(answer)
+        return self._has_client(mechanism, answer), answer
 
-    def _mx(self, mechanism: Mx, target: str) -> Inquiry[tuple[bool, str]]:
+    def _mx(self, mechanism: Mx, target: str) -> Inquiry[tuple[bool, str | Answer]]:
         (answer,) = yield (Question(target, "MX"),)
         self._settle(answer)
-        records = sorted(record for record in answer.records if isinstance(record, dnsdata.Mx))
+        records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
+        records.sort(key=_preference)
         # The host "." is the null MX of RFC 7505: no mail exchanger.
         hosts = [record.host for record in records if record.host != "."]
         first = list(dict.fromkeys(hosts[:MAX_MX]))
@@ -283,19 +306,19 @@ class _Check:
             if host.failed:
                 self._settle(host)
             if self._has_client(mechanism, host):
-                return True, _shown(host)
+                return True, host
         if len(hosts) > MAX_MX:  # RFC 7208 section 4.6.4
             problem = f"{target} has more than {MAX_MX} mail exchangers"
             raise Stop(SpfResult.PERMERROR, problem)
         return False, "mail exchangers " + ", ".join(first)
 
-    def _exists(self, target: str) -> Inquiry[tuple[bool, str]]:
+    def _exists(self, target: str) -> Inquiry[tuple[bool, str | Answer]]:
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         (answer,) = yield (Question(target, "A"),)
         self._settle(answer)
-        return answer.found, _shown(answer)
+        return answer.found, answer
 
-    def _ptr(self, target: str) -> Inquiry[tuple[bool, str]]:
+    def _ptr(self, target: str) -> Inquiry[tuple[bool, str | Answer]]:
         names = yield from self._client_names()
         # Only names within the target can match, so only they are validated.
         wanted = [name for name in names if dnsdata.is_within(name, target)]
@@ -306,13 +329,12 @@ class _Check:
 
     @property
     def _rrtype(self) -> str:
-        return "A" if self.ip.version == 4 else "AAAA"
+        return "A" if self.version == 4 else "AAAA"
 
     def _has_client(self, mechanism: A | Mx, answer: Answer) -> bool:
-        prefix = mechanism.prefix4 if self.ip.version == 4 else mechanism.prefix6
-        shift = self.ip.max_prefixlen - prefix
-        ours = int(self.ip) >> shift
-        return any(int(address) >> shift == ours for address in _addresses(answer))
+        shift = 32 - mechanism.prefix4 if self.version == 4 else 128 - mechanism.prefix6
+        ours = self.point >> shift
+        return ours in [int(address) >> shift for address in _addresses(answer)]
 
     # --- the client's names ---------------------------------------------------------
 
@@ -359,25 +381,35 @@ class _Check:
         if "p" in letters and self._names is None:
             self._spend("%{p}", domain)  # RFC 7208 section 4.6.4 counts its PTR lookup
         p = (yield from self._p(domain)) if "p" in letters else ""
-        return target_name(macro.expand(spec.parts, self._values(domain, p)))
+        return target_name(macro.expand(spec.parts, self._values(letters, domain, p)))
 
-    def _values(self, domain: str, p: str) -> dict[str, str]:
-        """What the macros stand for (RFC 7208 section 7.2)."""
-        origin = _ascii(self.sender_domain)
-        dotted = str(self.ip) if self.ip.version == 4 else ".".join(f"{int(self.ip):032X}")
-        return {
-            "s": f"{self.local}@{origin}",
-            "l": self.local,
-            "o": origin,
-            "d": domain,
-            "i": dotted,
-            "p": p,
-            "v": "in-addr" if self.ip.version == 4 else "ip6",
-            "h": _ascii(self.helo),
-            "c": str(self.ip),
-            "r": self.receiver,
-            "t": "unknown" if self.timestamp is None else str(self.timestamp),
-        }
+    def _values(self, letters: Iterable[str], domain: str, p: str) -> dict[str, str]:
+        """What the macros of *letters* stand for (RFC 7208 section 7.2)."""
+        return {letter: self._value(letter, domain, p) for letter in letters}
+
+    def _value(self, letter: str, domain: str, p: str) -> str:  # one line a letter
+        match letter:
+            case "s":
+                return f"{self.local}@{_ascii(self.sender_domain)}"
+            case "l":
+                return self.local
+            case "o":
+                return _ascii(self.sender_domain)
+            case "d":
+                return domain
+            case "i":
+                return str(self.ip) if self.version == 4 else ".".join(f"{self.point:032X}")
+            case "p":
+                return p
+            case "v":
+                return "in-addr" if self.version == 4 else "ip6"
+            case "h":
+                return _ascii(self.helo)
+            case "c":
+                return str(self.ip)
+            case "r":
+                return self.receiver
+        return "unknown" if self.timestamp is None else str(self.timestamp)
 
     def explanation(self) -> Inquiry[str]:
         """
@@ -402,33 +434,23 @@ class _Check:
             parts = macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
             wants_p = any(isinstance(part, macro.Macro) and part.letter == "p" for part in parts)
             p = (yield from self._p(domain)) if wants_p else ""
-            return macro.expand(parts, self._values(domain, p))[:MAX_EXPLANATION]
+            return macro.expand(parts, self._values(macro.TEXT_LETTERS, domain, p))[
+                :MAX_EXPLANATION
+            ]
         except (RecordSyntaxError, Stop):
             return ""
         finally:
             self.lookups, self.voids = spent
 
 
-def _matches_here(mechanism: Mechanism, ip: IPAddress) -> bool:
-    if isinstance(mechanism, Ip4 | Ip6):
-        # RFC 7208 section 5.6: of the other family nothing matches
-        if mechanism.address.version != ip.version:
-            return False
-        shift = ip.max_prefixlen - mechanism.prefix
-        return int(mechanism.address) >> shift == int(ip) >> shift
-    return isinstance(mechanism, All)
+def _preference(record: dnsdata.Mx) -> tuple[int, str]:
+    return record.preference, record.host
 
 
 def _addresses(answer: Answer) -> list[IPAddress]:
     return [
         record.address for record in answer.records if isinstance(record, dnsdata.A | dnsdata.AAAA)
     ]
-
-
-def _shown(answer: Answer) -> str:
-    if not answer.found:
-        return f"{answer.question}: {answer.outcome.value}"
-    return f"{answer.question}: " + ", ".join(str(record) for record in answer.records[:10])
 
 
 def _ascii(domain: str) -> str:

@@ -20,6 +20,7 @@ DOMAIN_LETTERS = "slodipvh"
 TEXT_LETTERS = "slodipvhcrt"  # RFC 7208 section 7.2: c, r and t stand in explanations only
 
 _EXPAND = re.compile(r"%(?:\{([A-Za-z])([0-9]*)([rR]?)([-.+,/_=]*)\}|([%_-]))")
+_NO_LETTERS: frozenset[str] = frozenset()
 _SIGNS = {"%": "%", "_": " ", "-": "%20"}
 _TOPLABEL = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
@@ -44,7 +45,10 @@ class Macro:
     def expand(self, value: str) -> str:
         """Cut, turn and escape *value*."""
         if self.keep is not None or self.reverse or self.delimiters:
-            parts = re.split(f"[{re.escape(self.delimiters or '.')}]", value)
+            if self.delimiters in {"", "."}:
+                parts = value.split(".")
+            else:
+                parts = re.split(f"[{re.escape(self.delimiters)}]", value)
             if self.reverse:
                 parts.reverse()
             if self.keep is not None:
@@ -129,6 +133,8 @@ class DomainSpec:
     """
     The name that a term gives, perhaps with macros (RFC 7208 section 7.1).
 
+    `letters` are those of its macros, in lower case.
+
         domain-spec  = macro-string domain-end
         domain-end   = ( "." toplabel [ "." ] ) / macro-expand
 
@@ -138,11 +144,14 @@ class DomainSpec:
 
     text: str
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
+    letters: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.text:
             raise RecordSyntaxError("a domain name is missing here", self.text, (0, 0))
         object.__setattr__(self, "parts", parse_parts(self.text, DOMAIN_LETTERS))
+        letters = {part.letter for part in self.parts if isinstance(part, Macro)}
+        object.__setattr__(self, "letters", frozenset(letters) if letters else _NO_LETTERS)
         _refuse_bad_end(self.text)
 
     def __str__(self) -> str:
@@ -152,11 +161,6 @@ class DomainSpec:
     def key(self) -> str:
         """What names the same thing: without macros, case and a final dot do not count."""
         return self.text if "%" in self.text else self.text.rstrip(".").lower()
-
-    @property
-    def letters(self) -> frozenset[str]:
-        """The letters of its macros, in lower case."""
-        return frozenset(part.letter for part in self.parts if isinstance(part, Macro))
 
 
 def _refuse_bad_end(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from maildns import dnsdata
 from maildns.ask import Answer
@@ -15,20 +16,35 @@ MAX_MX = 10  # the same: mail exchangers of one mx mechanism
 MAX_PTR = 10  # the same: names of the client
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One term tried: what was found, in words, and whether it matched; `cost` is its lookups."""
+class Step(NamedTuple):
+    """
+    One term tried, and whether it matched; `cost` is its lookups.
+
+    `found` is what it found: words, or the answer itself, which `answer` puts into words.
+    """
 
     depth: int
     domain: str
     term: str
-    answer: str
+    found: str | Answer
     cost: int
     matched: bool
+
+    @property
+    def answer(self) -> str:
+        """What was found, in words."""
+        return self.found if isinstance(self.found, str) else shown(self.found)
 
     def __str__(self) -> str:
         sign = "match" if self.matched else "no match"
         return f"{'  ' * self.depth}{self.domain}: {self.term}: {self.answer} ({sign})"
+
+
+def shown(answer: Answer) -> str:
+    """The question and what came of it, at most ten records."""
+    if not answer.found:
+        return f"{answer.question}: {answer.outcome.value}"
+    return f"{answer.question}: " + ", ".join(str(record) for record in answer.records[:10])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +86,32 @@ def select(answer: Answer) -> SpfRecord | None:
     Raises `Stop`, which its callers in this package catch: temperror where the answer is
     not known, permerror for several records or a record with a fault.
     """
-    name = answer.question.name
-    if answer.failed:
-        problem = f"the TXT records of {name} cannot be known: {answer.detail or answer.outcome}"
-        raise Stop(SpfResult.TEMPERROR, problem)
-    texts = spf_texts(answer)
-    if not texts:
+    text = select_text(answer)
+    if text is None:
         return None
-    if len(texts) > 1:
-        raise Stop(SpfResult.PERMERROR, f"{name} has {len(texts)} SPF records; one is allowed")
     try:
-        return parse(texts[0])
+        return parse(text)
     except RecordSyntaxError as error:
-        at = error.source[error.span[0] : error.span[1]][:60]
-        problem = f"the SPF record of {name} is wrong at {at!r}: {error.problem}"
-        raise Stop(SpfResult.PERMERROR, problem) from None
+        raise faulty(answer, error) from None
+
+
+def select_text(answer: Answer) -> str | None:
+    """Choose as `select` does, without reading the text."""
+    if answer.failed:
+        problem = f"the TXT records of {answer.question.name} cannot be known"
+        raise Stop(SpfResult.TEMPERROR, f"{problem}: {answer.detail or answer.outcome}")
+    texts = spf_texts(answer)
+    if len(texts) > 1:
+        problem = f"{answer.question.name} has {len(texts)} SPF records; one is allowed"
+        raise Stop(SpfResult.PERMERROR, problem)
+    return texts[0] if texts else None
+
+
+def faulty(answer: Answer, error: RecordSyntaxError) -> Stop:
+    """The end of an evaluation that comes to a record with a fault (RFC 7208 section 4.6)."""
+    at = error.source[error.span[0] : error.span[1]][:60]
+    problem = f"the SPF record of {answer.question.name} is wrong at {at!r}: {error.problem}"
+    return Stop(SpfResult.PERMERROR, problem)
 
 
 def spf_texts(answer: Answer) -> list[str]:
