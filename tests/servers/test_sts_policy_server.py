@@ -33,7 +33,11 @@ FETCHED, INVALID, REFUSED, UNREACHABLE = (
 
 
 def head(body: bytes, status: bytes = b"200 OK", fields: bytes = TEXT) -> bytes:
-    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n" % (status, fields, len(body))
+    return announcing(len(body), status, fields)
+
+
+def announcing(length: int, status: bytes = b"200 OK", fields: bytes = TEXT) -> bytes:
+    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n" % (status, fields, length)
 
 
 class Pki:
@@ -254,7 +258,7 @@ SLOW = [
     (says(b"HTTP/1.1 200", close=False), "stops within its first line"),
     (says(head(POLICY) + POLICY[:9], close=False), "stops within the policy"),
     (without_end(b"H", 0.1), "an octet now and then, in the head"),
-    (first(head(b"x" * 60_000), without_end(b"x", 0.1)), "and in the body"),
+    (first(announcing(60_000), without_end(b"x", 0.1)), "and in the body"),
 ]
 
 
@@ -294,7 +298,7 @@ def test_a_server_without_tls_is_refused(pki):
 
 
 ENDLESS = [
-    first(head(b"x" * 1_000_000_000), without_end(b"x" * 65_536)),
+    first(announcing(1_000_000_000), without_end(b"x" * 65_536)),
     first(CHUNKED, without_end(b"1\r\nx\r\n" * 1000)),
     without_end(b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
 ]
