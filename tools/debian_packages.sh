@@ -2,7 +2,8 @@
 # Install the Debian packages that the tests start, when root; otherwise say what is missing.
 set -eu
 missing=""
-for pair in named:bind9 named-checkzone:bind9-utils delv:bind9-dnsutils openssl:openssl chromium:chromium; do
+for pair in named:bind9 named-checkzone:bind9-utils delv:bind9-dnsutils openssl:openssl chromium:chromium opendkim:opendkim \
+    opendkim-testmsg:opendkim-tools; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0
