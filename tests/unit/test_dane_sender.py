@@ -114,6 +114,15 @@ def test_for_each_parameter_set_one_record_must_match():
     assert missing == [Parameters(3, 0, 1)]  # RFC 7671 section 8
 
 
+def test_a_plan_that_only_some_senders_can_follow_is_told():
+    world = World.from_zone(f"{HOST}. A 192.0.2.1")
+    world.sign("signed.example")
+    for record in (tlsa(LEAF, 3), Tlsa(3, 0, 1, bytes(32))):
+        world.add(f"_25._tcp.{HOST}", "TLSA", str(record))
+    found = run(dane.planned_match(HOST, CHAIN, now=NOW), world)
+    assert (found.proven, found.unmatched) == (True, (Parameters(3, 0, 1),))
+
+
 # --- a domain's hosts -------------------------------------------------------------------
 
 ZONE = f"""

@@ -16,8 +16,14 @@ from typing import Final
 from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
 from maildns.dnsdata import Tlsa, name
 from maildns.errors import RecordSyntaxError
-from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match, match_key
-from maildns.protocols.dane.record import owner_name, why_unusable
+from maildns.protocols.dane.matching import (
+    DaneResult,
+    DaneVerdict,
+    match,
+    match_key,
+    unmatched_parameters,
+)
+from maildns.protocols.dane.record import Parameters, owner_name, why_unusable
 
 _NOT_SIGNED: Final = "the answer is not signed with DNSSEC"
 _NOBODY_SAYS: Final = "it is not known whether the answer is signed: ask a resolver that validates"
@@ -71,10 +77,16 @@ class TlsaLookup:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMatch:
-    """Whether a certificate or key will match the records that a sender finds, and whether they count."""
+    """
+    Whether a certificate or key will match the records that a sender finds, and whether they count.
+
+    `unmatched` are the parameter triples of which no record matches the certificate: a sender
+    that looks at those alone defers the mail (RFC 7671 section 8).
+    """
 
     lookup: TlsaLookup
     verdict: DaneVerdict
+    unmatched: tuple[Parameters, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -217,5 +229,7 @@ def planned_match(
         lookup = replace(lookup, records=records)
     if spki_der is not None:
         return PlannedMatch(lookup, match_key(lookup.records, spki_der))
-    verdict = match(lookup.records, chain_der, lookup.names(next_hop), now=now)
-    return PlannedMatch(lookup, verdict)
+    names = lookup.names(next_hop)
+    verdict = match(lookup.records, chain_der, names, now=now)
+    unmatched = unmatched_parameters(lookup.records, chain_der, names, now=now) if chain_der else ()
+    return PlannedMatch(lookup, verdict, tuple(unmatched))
