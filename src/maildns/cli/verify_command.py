@@ -60,6 +60,7 @@ def command(
     from maildns.cli.show_record import plain
     from maildns.errors import UsageError
     from maildns.net.drivers import run
+    from maildns.net.world import GivingUp
     from maildns.wiring import world_of
 
     octets = _read(message)
@@ -71,7 +72,8 @@ def command(
     inquiry = authenticate(
         octets, ip=ip, helo=plain(helo), sender=envelope, authserv_id=plain(authserv_id)
     )
-    results = run(inquiry, world_of(world, server or ()))
+    # Where no server answers at all, that is soon said.
+    results = run(inquiry, GivingUp(world_of(world, server or ())))
     if json:
         from maildns.cli.verify_document import VerifyDocument
 
