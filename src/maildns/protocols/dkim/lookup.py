@@ -123,13 +123,18 @@ def rsa_scheme() -> tuple[PKCS1v15, SHA256]:
 
 def is_signed_by(key: PublicKey, signature: bytes, data: bytes) -> bool:
     """Whether *signature* over the canonical *data* was made with the other half of *key*."""
-    from cryptography.exceptions import InvalidSignature
-
     try:
         if algorithm_of(key) == "rsa":
             key.verify(signature, data, *rsa_scheme())  # type: ignore[call-arg]  # an RSA key
         else:
             key.verify(signature, sha256(data).digest())  # type: ignore[call-arg]  # RFC 8463 section 3
-    except InvalidSignature:
+    except _invalid_signature():
         return False
     return True
+
+
+@lru_cache(maxsize=1)
+def _invalid_signature() -> type[Exception]:
+    from cryptography.exceptions import InvalidSignature
+
+    return InvalidSignature

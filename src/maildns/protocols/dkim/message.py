@@ -110,7 +110,7 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
 
 
 def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
-    header = crlf(header[:MAX_HEADER_OCTETS]).removesuffix(b"\r\n")
+    header = crlf(header if whole else header[:MAX_HEADER_OCTETS]).removesuffix(b"\r\n")
     fields = []
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
     # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.

@@ -17,6 +17,9 @@ from maildns.errors import RecordSyntaxError
 from maildns.taglist import parse_tags, print_tags, refuse_doubles
 
 FORMS = ("simple", "relaxed")
+_FORMS = {form: (form, "simple") for form in FORMS} | {
+    f"{header}/{body}": (header, body) for header in FORMS for body in FORMS
+}
 ALGORITHMS = (
     "rsa-sha256",
     "ed25519-sha256",
@@ -26,6 +29,7 @@ NEEDED = ("v", "a", "b", "bh", "d", "h", "s")  # RFC 6376 section 3.5
 _KNOWN = frozenset({*NEEDED, "c", "i", "l", "q", "t", "x", "z"})
 _FWS = " \t\r\n"
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_FWS_OCTETS = _FWS.encode("ascii")
 _NO_WHITE = str.maketrans("", "", _FWS)
 _DIGITS = re.compile(r"[0-9]{1,76}")
 _FIELD_NAME = re.compile(r"[!-9<-~]+")  # RFC 5322 section 3.6.8, without the semicolon of the list
@@ -124,9 +128,10 @@ def parse_signature(text: str) -> Signature:
                                                 ^^^^
     """
     tags = TagReader(text, NEEDED)
+    there = tags.values
     tags.one_of("v", ("1",), "the version is 1")  # RFC 6376 section 3.5, tag v
     headers = tags.field_names("h")
-    if "from" not in map(str.lower, headers):  # RFC 6376 section 5.4
+    if not covers_from(headers):  # RFC 6376 section 5.4
         raise tags.fault("h", "the From field is not signed")
     algorithm = tags.one_of("a", ALGORITHMS, "this algorithm is not known")
     domain = tags.domain("d")
@@ -134,6 +139,7 @@ def parse_signature(text: str) -> Signature:
     if timestamp is not None and expires is not None and expires <= timestamp:
         raise tags.fault("x", "it expires before it was made")  # RFC 6376 section 3.5, tag x
     header_form, body_form = tags.forms()
+    known = there.keys() <= _KNOWN
     return Signature(
         algorithm=algorithm,
         signature=tags.octets("b"),
@@ -143,15 +149,21 @@ def parse_signature(text: str) -> Signature:
         headers=headers,
         header_form=header_form,
         body_form=body_form,
-        identity=tags.identity(domain),
+        identity=tags.identity(domain) if "i" in there else "",
         body_length=tags.number("l"),
-        query_methods=tags.query_methods(),
+        query_methods=tags.query_methods() if "q" in there else (),
         timestamp=timestamp,
         expires=expires,
-        copied_headers=tags.text("z"),
-        unknown=tuple(pair for pair in tags.values.items() if pair[0] not in _KNOWN),
-        published=tuple(tags.values),
+        copied_headers=tags.text("z") if "z" in there else "",
+        unknown=() if known else tuple(pair for pair in there.items() if pair[0] not in _KNOWN),
+        published=tuple(there),
     )
+
+
+@lru_cache(maxsize=256)
+def covers_from(headers: tuple[str, ...]) -> bool:
+    """Whether From is among the signed *headers*."""
+    return "from" in map(str.lower, headers)
 
 
 @lru_cache(maxsize=256)  # a sender's list is the same in all its mail
@@ -219,10 +231,10 @@ class TagReader:
 
     def octets(self, tag: str) -> bytes:
         """Base64 with white space in it (RFC 6376 section 2.10); it may not be empty."""
-        bare = self.text(tag)
         try:
+            bare = self.values[tag].encode("ascii").translate(None, _FWS_OCTETS)
             octets = binascii.a2b_base64(bare, strict_mode=True)
-        except (binascii.Error, ValueError):  # the latter for what is not ASCII
+        except ValueError:  # not ASCII, or not base64
             octets = b""
         if not octets:
             raise self.fault(tag, f"tag {tag!r} wants base64")
@@ -247,19 +259,14 @@ class TagReader:
 
     def forms(self) -> tuple[str, str]:
         """How header and body are made canonical; `simple` where not said (section 3.5, tag c)."""
-        if "c" not in self.values:
-            return "simple", "simple"
-        header, _, body = self.values["c"].partition("/")
-        body = body or "simple"
-        if header not in FORMS or body not in FORMS or self.values["c"].endswith("/"):
+        forms = _FORMS.get(self.values.get("c", "simple"))
+        if forms is None:
             raise self.fault("c", "this canonical form is not known")
-        return header, body
+        return forms
 
     def identity(self, domain: str) -> str:
         """The tag i, whose domain must be *domain* or stand below it (section 6.1.1)."""
         value = self.text("i")
-        if "i" not in self.values:
-            return ""
         _, at, host = value.rpartition("@")
         try:
             within = bool(at) and is_within(name(host), name(domain))
