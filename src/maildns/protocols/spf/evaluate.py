@@ -46,6 +46,7 @@ from maildns.protocols.spf.verdict import (
 
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
 
+Found: TypeAlias = tuple[bool, str | Answer]  # whether a term matched, and what it found
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -140,6 +141,7 @@ class _Check:
         "lookups",
         "point",
         "receiver",
+        "rrtype",
         "sender_domain",
         "timestamp",
         "trace",
@@ -152,6 +154,7 @@ class _Check:
     ) -> None:
         self.ip = ip
         self.version = ip.version
+        self.rrtype = "A" if self.version == 4 else "AAAA"
         self.point = int(ip)
         self.helo = helo
         if sender in {"", "<>"}:
@@ -255,29 +258,30 @@ class _Check:
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _ask(
-        self, mechanism: Mechanism, domain: str, depth: int
-    ) -> Inquiry[tuple[bool, str | Answer]]:
+    def _ask(self, mechanism: Mechanism, domain: str, depth: int) -> Inquiry[Found]:
         spec = mechanism.domain if not isinstance(mechanism, All | Ip4 | Ip6) else None
         target: str | None = domain
         if spec is not None:
-            target = yield from self._target(spec, domain)
+            target = spec.fixed or (yield from self._target(spec, domain))
         if isinstance(mechanism, Include):
             return (yield from self._include(target, str(spec), depth))
         if target is None:
             # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
             return False, "the name cannot exist"
         if isinstance(mechanism, A):
-            return (yield from self._a(mechanism, target))
+            (answer,) = yield (Question(target, self.rrtype),)
+            self._settle(answer)
+            return self._has_client(mechanism, answer), answer
         if isinstance(mechanism, Mx):
             return (yield from self._mx(mechanism, target))
         if isinstance(mechanism, Exists):
-            return (yield from self._exists(target))
+            # RFC 7208 section 5.7: type A even for a client with an IPv6 address
+            (answer,) = yield (Question(target, "A"),)
+            self._settle(answer)
+            return answer.found, answer
         return (yield from self._ptr(target))
 
-    def _include(
-        self, target: str | None, spec: str, depth: int
-    ) -> Inquiry[tuple[bool, str | Answer]]:
+    def _include(self, target: str | None, spec: str, depth: int) -> Inquiry[Found]:
         result = SpfResult.NONE
         if target is not None:
             result = yield from self.policy(target, depth=depth + 1, included=True)
@@ -286,12 +290,7 @@ class _Check:
             raise Stop(SpfResult.PERMERROR, problem)
         return result is SpfResult.PASS, f"{target} says {result.value}"
 
-    def _a(self, mechanism: A, target: str) -> Inquiry[tuple[bool, str | Answer]]:
-        (answer,) = yield (Question(target, self._rrtype),)
-        self._settle(answer)
-        return self._has_client(mechanism, answer), answer
-
-    def _mx(self, mechanism: Mx, target: str) -> Inquiry[tuple[bool, str | Answer]]:
+    def _mx(self, mechanism: Mx, target: str) -> Inquiry[Found]:
         (answer,) = yield (Question(target, "MX"),)
         self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
@@ -301,7 +300,7 @@ class _Check:
         first = list(dict.fromkeys(hosts[:MAX_MX]))
         if not first:
             return False, f"{target} has no mail exchanger"
-        answers = yield tuple(Question(host, self._rrtype) for host in first)
+        answers = yield tuple(Question(host, self.rrtype) for host in first)
         for host in answers:  # RFC 7208 section 5.4: in order of preference
             if host.failed:
                 self._settle(host)
@@ -312,13 +311,7 @@ class _Check:
             raise Stop(SpfResult.PERMERROR, problem)
         return False, "mail exchangers " + ", ".join(first)
 
-    def _exists(self, target: str) -> Inquiry[tuple[bool, str | Answer]]:
-        # RFC 7208 section 5.7: type A even for a client with an IPv6 address
-        (answer,) = yield (Question(target, "A"),)
-        self._settle(answer)
-        return answer.found, answer
-
-    def _ptr(self, target: str) -> Inquiry[tuple[bool, str | Answer]]:
+    def _ptr(self, target: str) -> Inquiry[Found]:
         names = yield from self._client_names()
         # Only names within the target can match, so only they are validated.
         wanted = [name for name in names if dnsdata.is_within(name, target)]
@@ -326,10 +319,6 @@ class _Check:
         if valid:
             return True, f"the client is {valid[0]}"
         return False, f"the client has no valid name within {target}"
-
-    @property
-    def _rrtype(self) -> str:
-        return "A" if self.version == 4 else "AAAA"
 
     def _has_client(self, mechanism: A | Mx, answer: Answer) -> bool:
         shift = 32 - mechanism.prefix4 if self.version == 4 else 128 - mechanism.prefix6
@@ -353,7 +342,7 @@ class _Check:
         """Those of *names* that have the client's address; one that cannot be known is left out."""
         if not names:
             return []
-        answers = yield tuple(Question(name, self._rrtype) for name in names)
+        answers = yield tuple(Question(name, self.rrtype) for name in names)
         return [
             name
             for name, answer in zip(names, answers, strict=True)
@@ -373,8 +362,6 @@ class _Check:
 
     def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
         """The name that *spec* stands for; None where it cannot be one."""
-        if spec.parts == (spec.text,):
-            return target_name(spec.text)
         letters = spec.letters
         if letters & {"s", "l"} and not self.local.isascii():
             return None  # RFC 8616 section 4: such a term does not match anything

@@ -124,7 +124,7 @@ def expand(parts: tuple[Part, ...], values: Mapping[str, str]) -> str:
     'strong.bad.x.example.com'
     """
     return "".join(
-        part if isinstance(part, str) else part.expand(values[part.letter]) for part in parts
+        [part if isinstance(part, str) else part.expand(values[part.letter]) for part in parts]
     )
 
 
@@ -133,7 +133,8 @@ class DomainSpec:
     """
     The name that a term gives, perhaps with macros (RFC 7208 section 7.1).
 
-    `letters` are those of its macros, in lower case.
+    `letters` are those of its macros, in lower case; `fixed` is the name where it has none
+    and can be one.
 
         domain-spec  = macro-string domain-end
         domain-end   = ( "." toplabel [ "." ] ) / macro-expand
@@ -145,6 +146,7 @@ class DomainSpec:
     text: str
     parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     letters: frozenset[str] = field(init=False, repr=False, compare=False)
+    fixed: str | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.text:
@@ -153,6 +155,8 @@ class DomainSpec:
         letters = {part.letter for part in self.parts if isinstance(part, Macro)}
         object.__setattr__(self, "letters", frozenset(letters) if letters else _NO_LETTERS)
         _refuse_bad_end(self.text)
+        bare = self.parts == (self.text,)
+        object.__setattr__(self, "fixed", target_name(self.text) if bare else None)
 
     def __str__(self) -> str:
         return self.text
