@@ -395,6 +395,11 @@ def _tlsa_checks(host: str, port: int, found: dane.PlannedMatch) -> Iterator[Che
         return
     matches = verdict.result is dane.DaneResult.MATCH
     yield Check(host, claim, Result.OK if matches else Result.BAD, verdict.reason)
+    if matches and found.unmatched:
+        # RFC 7671 section 8: a sender may support, or choose, only some of them.
+        triples = ", ".join(str(parameters) for parameters in found.unmatched)
+        claim = f"TLSA on port {port} matches for every kind of sender"
+        yield Check(host, claim, Result.WARN, f"no record of {triples} matches")
     # RFC 7672 section 2.2: without DNSSEC no sender looks at the record.
     counts = f"TLSA on port {port} counts: its zone is signed with DNSSEC"
     if lookup.dnssec is DnssecStatus.SECURE:
