@@ -232,6 +232,15 @@ def test_one_question_does_when_all_domains_are_the_same():
     assert asked("example.com", spf=("example.com", "pass")) == ["_dmarc.example.com"]
 
 
+def test_the_organization_is_named_even_where_all_domains_are_the_same():
+    zone = "_dmarc.example.com. TXT v=DMARC1;p=none\n_dmarc.news.example.com. TXT v=DMARC1;p=none\n"
+    verdict = run(
+        dmarc.evaluate(header_from="news.example.com", dkim=[("news.example.com", "pass")]),
+        World.from_zone(zone.replace("v=DMARC1;p=none", '"v=DMARC1; p=none"')),
+    )
+    assert (verdict.result, verdict.organizational_domain) == ("pass", "example.com")
+
+
 def test_an_identifier_of_another_organization_is_not_walked():
     assert asked("example.com", spf=("esp.net", "pass")) == ["_dmarc.example.com", "_dmarc.com"]
 

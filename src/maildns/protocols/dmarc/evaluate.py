@@ -136,7 +136,9 @@ def _discover(
 ) -> Inquiry[Found | DmarcVerdict]:
     """Find the record that applies (RFC 9989 section 4.10.1)."""
     # RFC 9989 section 4.10.2: no walk where all domains are the same and that one has a record.
-    if identifiers and all(identifier.domain == author for identifier in identifiers):
+    # Of a name further down it is made all the same, for the verdict to name its organization.
+    same = bool(identifiers) and all(one.domain == author for one in identifiers)
+    if same and author.count(".") < 2:
         question = policy_question(author)
         yield from notebook.ask((question,))
         answer = notebook.answers[question]
