@@ -33,6 +33,7 @@ conformance: $(VENV)/.tested-with
 bench: $(VENV)/.tested-with
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/start_up.py
+	$(BIN)/python benchmarks/spf_check.py
 
 $(VENV)/.installed: requirements.txt pyproject.toml tools/set_up.sh
 	sh tools/set_up.sh $(VENV) requirements.txt
