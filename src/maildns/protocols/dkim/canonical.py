@@ -173,8 +173,8 @@ class _Limited:
         self._hash = sha256()
 
     def update(self, octets: bytes) -> None:
-        left = None if self._limit is None else max(0, self._limit - self._octets)
-        self._hash.update(octets if left is None else octets[:left])
+        limit = self._limit
+        self._hash.update(octets if limit is None else octets[: max(0, limit - self._octets)])
         self._octets += len(octets)
 
     def result(self) -> BodyHash:
@@ -199,10 +199,13 @@ def body_hashes(
     Nothing is read when nothing is wanted.
     """
     sinks = {key: _Limited(key[1]) for key in wanted}
-    forms = []
-    for form in sorted({form for form, _ in sinks}):
-        same = [sink for key, sink in sinks.items() if key[0] == form]
-        forms.append(CanonicalBody(form, same[0] if len(same) == 1 else _Several(same)))
+    by_form: dict[str, list[_Limited]] = {}
+    for (form, _), sink in sinks.items():
+        by_form.setdefault(form, []).append(sink)
+    forms = [
+        CanonicalBody(form, same[0] if len(same) == 1 else _Several(same))
+        for form, same in by_form.items()
+    ]
     if forms:
         for chunk in body:
             for canonical in forms:

@@ -66,16 +66,15 @@ def key_in(answer: Answer, algorithm: str) -> PublishedKey | Refusal:
     if answer.failed:  # RFC 6376 section 6.1.2 step 1
         why = answer.detail or answer.outcome
         return Refusal(DkimResult.TEMPERROR, f"the key cannot be fetched: {why}")
-    texts = [record.text for record in answer.records if isinstance(record, Txt)]
+    texts = [record for record in answer.records if isinstance(record, Txt)]
     if not texts:  # step 2
         return _permanent("there is no key record")
-    read = [_read(text) for text in texts]
-    records = [one for one in read if isinstance(one, KeyRecord)]
-    if len(records) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
-        return _permanent(f"{len(records)} key records stand at one name")
-    if not records:  # step 4
-        return _permanent(f"the key record is wrongly written: {read[0]}")
-    return _usable(records[0], algorithm)
+    if len(texts) > 1:
+        records = [text for text in texts if isinstance(_read(text), KeyRecord)]
+        if len(records) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
+            return _permanent(f"{len(records)} key records stand at one name")
+        texts = records or texts
+    return _usable(texts[0], algorithm)
 
 
 def _permanent(reason: str) -> Refusal:
@@ -83,15 +82,18 @@ def _permanent(reason: str) -> Refusal:
 
 
 @lru_cache(maxsize=512)
-def _read(text: str) -> KeyRecord | str:
+def _read(text: Txt) -> KeyRecord | str:
     try:
-        return parse_key(text)
+        return parse_key(text.text)
     except RecordSyntaxError as error:
         return error.problem
 
 
 @lru_cache(maxsize=512)
-def _usable(record: KeyRecord, algorithm: str) -> PublishedKey | Refusal:
+def _usable(text: Txt, algorithm: str) -> PublishedKey | Refusal:
+    record = _read(text)
+    if not isinstance(record, KeyRecord):  # RFC 6376 section 6.1.2 step 4
+        return _permanent(f"the key record is wrongly written: {record}")
     kind, _, hash_name = algorithm.partition("-")
     if record.revoked:  # RFC 6376 section 6.1.2 step 7
         return _permanent("the key is revoked")

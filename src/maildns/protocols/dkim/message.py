@@ -21,7 +21,6 @@ MAX_FIELDS = 100_000
 
 MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
 
-_END = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _NAME_LETTERS = bytes(range(0x21, 0x7F)).replace(b":", b"")  # RFC 5322 section 3.6.8
 
@@ -102,11 +101,12 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
     """Where the header ends, its last line end left out, and where the body starts."""
     if octets.startswith((b"\n", b"\r\n")):
         return 0, octets.index(b"\n") + 1
-    blank = _END.search(octets, searched)
-    if blank is None:
+    after = octets.find(b"\n\r\n", searched)
+    bare = octets.find(b"\n\n", searched, after + 1 if after >= 0 else len(octets))
+    start, end = (bare, bare + 2) if bare >= 0 else (after, after + 3)
+    if start < 0:
         return None
-    start = blank.start()
-    return (start - 1 if start and octets[start - 1] == 0x0D else start), blank.end()
+    return (start - 1 if start and octets[start - 1] == 0x0D else start), end
 
 
 def _message(header: bytes, whole: bool, body: Iterator[bytes]) -> Message:
