@@ -12,12 +12,12 @@ from signed_mail import MESSAGE, NOW, sign, signing_world
 
 import maildns
 from maildns import Outcome, Question, World, run
+from maildns.ask import Together
 from maildns.authentication import authors_of, explain
 from maildns.authentication.author import MAX_FIELDS, MAX_OCTETS, header_section
 from maildns.authentication.evaluate import MAX_AUTHORS
 from maildns.authentication.field import MethodResult, fold
 from maildns.authentication.results import MAX_SIGNATURES_TOLD
-from maildns.authentication.together import Together
 from maildns.authentication.trace import MAX_TOLD
 from maildns.errors import UsageError
 

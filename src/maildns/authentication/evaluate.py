@@ -14,11 +14,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from maildns.ask import Inquiry
+from maildns.ask import Inquiry, Together
 from maildns.authentication.author import Authors, authors_of
 from maildns.authentication.contracts import ChainVerdict
 from maildns.authentication.results import AuthenticationResults, AuthorVerdict, strictness
-from maildns.authentication.together import Together
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols import addresses, bimi, dkim, dmarc, spf
 from maildns.protocols.addresses import Iprev

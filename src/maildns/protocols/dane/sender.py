@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
 
-from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
+from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, Together, weakest
 from maildns.dnsdata import Mx, name
 from maildns.protocols.dane.evaluate import LookupResult, TlsaLookup, tlsa_lookup
 from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match
@@ -145,7 +144,9 @@ def domain_lookup(domain: str, port: int = 25) -> Inquiry[DomainLookup]:
     if names == ["."]:
         return _nobody(domain, next_hops, answer, "takes no mail (null MX)")
     # RFC 5321 section 5.1: without MX records the domain itself; RFC 7672 section 2.2.2
-    hosts = yield from _side_by_side([tlsa_lookup(host, port) for host in names or [domain]])
+    hosts: list[TlsaLookup] = yield from Together().run(
+        [tlsa_lookup(host, port) for host in names or [domain]]
+    )
     if not names and hosts[0].result is LookupResult.NO_HOST:
         return _nobody(domain, next_hops, answer, "has neither an MX record nor an address")
     dnssec = answer.dnssec if names else weakest((answer.dnssec, hosts[0].dnssec))
@@ -165,22 +166,3 @@ def _host_names(answer: Answer) -> list[str]:
     found = [record.host for record in sorted(one for one in answer.records if isinstance(one, Mx))]
     hosts = [host for host in dict.fromkeys(found) if host != "."]
     return hosts[:MAX_HOSTS] if hosts or not found else ["."]
-
-
-_Lookups: TypeAlias = Inquiry[list[TlsaLookup]]
-
-
-def _side_by_side(inquiries: Sequence[Inquiry[TlsaLookup]]) -> _Lookups:
-    """Run independent inquiries in step, their questions of each round asked together."""
-    done: dict[int, TlsaLookup] = {}
-    asking = {place: next(inquiry) for place, inquiry in enumerate(inquiries)}
-    while asking:
-        questions = list(dict.fromkeys(one for asked in asking.values() for one in asked))
-        answers = dict(zip(questions, (yield questions), strict=True))
-        for place, asked in list(asking.items()):
-            try:
-                asking[place] = inquiries[place].send([answers[one] for one in asked])
-            except StopIteration as stop:
-                del asking[place]
-                done[place] = stop.value
-    return [done[place] for place in range(len(inquiries))]
