@@ -23,16 +23,18 @@ check: $(VENV)/.tested-with
 unit: $(VENV)/.tested-with
 	$(BIN)/python -m pytest -n 2 -q -rs
 
+# Written anew from the code: the reference pages, and the pictures of the README.
 reference: $(VENV)/.tested-with
 	$(BIN)/python tools/write_reference.py
+	$(BIN)/python tools/make_picture.py
 
 # How many cases are met of the suites that others wrote, and of the RFCs' own examples.
 conformance: $(VENV)/.tested-with
 	$(BIN)/python tools/conformance.py
 
+# Speeds, each as a ratio to a peer or a limit in the same run.
 bench: $(VENV)/.tested-with
-	$(BIN)/python benchmarks/planning.py
-	$(BIN)/python benchmarks/start_up.py
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 	$(BIN)/python benchmarks/spf_check.py
 
 $(VENV)/.installed: requirements.txt pyproject.toml tools/set_up.sh

@@ -15,7 +15,7 @@ if [ ! -x "$venv/bin/pip" ]; then
         rm -rf "$venv"
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             apt-get update -q >/dev/null
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv >/dev/null
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3-venv >/dev/null 2>&1
         else
             echo "install python3-venv first: sudo apt-get install python3-venv" >&2
             exit 1
