@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from maildns import spf
 from maildns.ask import Outcome
+from maildns.errors import RecordSyntaxError
 from maildns.net.drivers import run
 from maildns.net.world import World
 
@@ -228,3 +229,45 @@ def test_a_difference_is_just_what_was_gained_and_lost(one, other):
         assert after.decision(network[0]) == "pass" != before.decision(network[0])
     for network in differs.lost:
         assert before.decision(network[-1]) == "pass" != after.decision(network[-1])
+
+
+ANYTHING = st.one_of(
+    st.text(),
+    st.builds("v=spf1 {}".format, st.text("abimpx46:/.-%{}=~+ all")),
+    st.builds(
+        lambda terms: " ".join(["v=spf1", *terms]),
+        st.lists(
+            st.sampled_from(
+                [
+                    "include:a..b",
+                    "a:%{l}.example",
+                    "-exists:%{i}.x.example",
+                    "include:%{d}.example",
+                    "redirect=%{l}.example",
+                    "redirect=a.example",
+                    "include:a.example",
+                    "ptr",
+                    "mx",
+                    "ip4:192.0.2.0/24",
+                    "?ip6:2001:db8::/32",
+                    "exp=why.example",
+                    "~all",
+                ]
+            ),
+            max_size=8,
+        ),
+    ),
+)
+
+
+@QUICK
+@given(worlds(NETWORKS, ADDRESSES, DYNAMIC, INCLUDES), ANYTHING)
+def test_any_record_over_any_world_is_told_or_refused(world, text):
+    try:
+        flat = run(spf.flatten("a.example", text, max_lookups=1), world)
+    except RecordSyntaxError:
+        return
+    assert (flat.record is None) == bool(flat.problems)
+    assert flat.proven == (flat.record is not None)
+    assert len(world.asked) == len(set(world.asked))  # nothing is asked twice
+    run(spf.optimise("a.example", text), world)

@@ -4,7 +4,9 @@ SPF: which hosts may send a domain's mail (RFC 7208, RFC 8616).
 `check_host` is the receivers' algorithm; `parse`, `build` and `merge` make
 records; `lint` and `lint_text` complain about them; `explain`, `permitted` and
 `meaning_of_change` say what they mean; `lookup_tree` tells what they cost.
-The last three, and `lint_text`, are imported when they are first used.
+`networks` tells what is decided for every address, `difference` compares that,
+`flatten` and `optimise` save lookups, `drift` watches what `flatten` replaced.
+What not every evaluation needs is imported when it is first used.
 """
 
 from __future__ import annotations

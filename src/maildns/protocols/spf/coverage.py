@@ -19,7 +19,15 @@ from dataclasses import dataclass
 
 from maildns import dnsdata
 from maildns.ask import Answer, Inquiry, Question
-from maildns.protocols.spf.decision import ERRORS, Decision, Elsewhere, Including, conditions, fork
+from maildns.protocols.spf.decision import (
+    ERRORS,
+    NOT_PASSING,
+    Decision,
+    Elsewhere,
+    Including,
+    conditions,
+    fork,
+)
 from maildns.protocols.spf.decision import results as results_of
 from maildns.protocols.spf.ranges import (
     IPNetwork,
@@ -53,10 +61,13 @@ from maildns.protocols.spf.record import (
 )
 from maildns.protocols.spf.verdict import MAX_MX
 
+_PLAIN = NOT_PASSING | {SpfResult.PASS}
 MAX_VISITS = 1_000  # policies evaluated, those reached by several ways counted again
 MAX_FORKS = 100  # terms that depend on the mail; evaluations stop at ten
 
 Whole = list[Range[Decision]]
+# The addresses that a term matches, and how it ends for all others where that is an error.
+Matched = tuple[list[tuple[int, int]], tuple[SpfResult, str] | None]
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -155,7 +166,7 @@ def evaluate(reading: Reading) -> SpfNetworks:
         pieces[1],
         tuple(dict.fromkeys(terms)),
         tuple(faults),
-        SpfResult.TEMPERROR in faults.values(),
+        SpfResult.TEMPERROR in faults.values() and not reading.too_large,
         reading.total(record) if record else 0,
         reading.sources(reading.questions()),
     )
@@ -234,11 +245,15 @@ class _Family:
         directives = record.effective
         for place in range(len(directives) - 1, -1, -1):
             directive = directives[place]
-            here = self._networks(directive, domain)
+            pieces = self._included(directive, domain)
+            here = self._networks(directive, domain) if pieces is None else _simple(pieces)
             if here is None:
                 rest = self._laid(pending, rest)
                 pending = []
-                rest = self._asking(directive, domain, rest)
+                if pieces is None:
+                    rest = self._forked(directive, domain, rest)
+                else:
+                    rest = combined(pieces, rest, Including(directive))
                 continue
             ranges, error = here
             if error is not None:
@@ -246,6 +261,17 @@ class _Family:
             result = directive.qualifier.result
             pending += [(first, place, last, result) for first, last in ranges]
         return self._laid(pending, rest)
+
+    def _included(self, directive: Directive, domain: str) -> Whole | None:
+        """What the policy says that an include leads to; None for all other terms."""
+        mechanism = directive.mechanism
+        if not isinstance(mechanism, Include) or mechanism.domain.letters:
+            return None
+        target = followed(directive)
+        if target is None:
+            problem = f"{mechanism} of {domain} cannot be a name"
+            return self._error(SpfResult.PERMERROR, problem)
+        return self.policy(target)
 
     def _rest(self, record: SpfRecord, domain: str) -> Whole:
         """What holds where no mechanism matches."""
@@ -274,10 +300,8 @@ class _Family:
         pending.sort(key=lambda network: network[:3])
         return combined(list(first_decides(pending)), rest, lambda above, _: above)
 
-    def _networks(
-        self, directive: Directive, domain: str
-    ) -> tuple[list[tuple[int, int]], tuple[SpfResult, str] | None] | None:
-        """The addresses that a term matches, and how it ends for all others in an error."""
+    def _networks(self, directive: Directive, domain: str) -> Matched | None:
+        """What a term matches whatever the mail is; None where it depends on the mail."""
         mechanism = directive.mechanism
         if isinstance(mechanism, All):
             return [], None  # what holds for the rest already
@@ -330,23 +354,23 @@ class _Family:
         }
         return [(one << shift, ((one + 1) << shift) - 1) for one in sorted(found)]
 
-    def _asking(self, directive: Directive, domain: str, rest: Whole) -> Whole:
-        """Lay an include, or a term that depends on the mail, over the *rest*."""
-        mechanism = directive.mechanism
-        if isinstance(mechanism, Include) and not mechanism.domain.letters:
-            target = followed(directive)
-            if target is None:
-                problem = f"{mechanism} of {domain} cannot be a name"
-                return self._error(SpfResult.PERMERROR, problem)
-            return combined(self.policy(target), rest, Including(directive))
+    def _forked(self, directive: Directive, domain: str, rest: Whole) -> Whole:
+        """Lay a term that depends on the mail over the *rest*."""
         self._forks += 1
         if self._forks > MAX_FORKS:
             return self._error(SpfResult.PERMERROR, f"more than {MAX_FORKS} terms with macros")
         result = directive.qualifier.result
         return [
-            Range(first, last, fork(mechanism, domain, result, decision))
+            Range(first, last, fork(directive.mechanism, domain, result, decision))
             for first, last, decision in rest
         ]
+
+
+def _simple(pieces: Whole) -> Matched | None:
+    """The addresses that an included policy lets pass; None where that is not all that it says."""
+    if not all(piece.result in _PLAIN for piece in pieces):
+        return None
+    return [(p.first, p.last) for p in pieces if p.result is SpfResult.PASS], None
 
 
 def _with_macros(mechanism: A | Mx) -> bool:

@@ -170,7 +170,7 @@ class _Work:
         if own is not None and own[1] not in problems:
             problems.append(own[1])
             temporary = temporary or own[0] is SpfResult.TEMPERROR
-        if self.reading.too_large:
+        if self.reading.too_large and not problems:
             problems.append("the tree is too large to be read")
         if not problems:
             return None
@@ -189,7 +189,7 @@ class _Work:
             if not self._kept(d)
         ]
         ahead = sorted((one for one in found if one is not None), key=lambda one: one.price)
-        for count in range(len(ahead) + 1):
+        for count in range(_useful(ahead, self.max_octets) + 1):
             best = self._layout(ahead[:count])
             if best is not None and self._lookups(best) <= max_lookups:
                 return self._spared(ahead[:count], max_lookups)
@@ -298,6 +298,16 @@ class _Work:
         if mechanism.domain is not None and mechanism.domain.letters:
             return False
         return not passing(self.reading, directive)
+
+
+def _useful(ahead: Sequence[Replacement], max_octets: int) -> int:
+    """How many of the replacements can fit at all, even where networks are joined."""
+    room = 4 * (MAX_PARTS + 1) * max_octets
+    for count, one in enumerate(ahead):
+        room -= sum(1 + len(str(directive)) for directive in one.by)
+        if room < 0:
+            return count
+    return len(ahead)
 
 
 def _effective_modifiers(record: SpfRecord) -> list[Modifier]:

@@ -64,7 +64,10 @@ class Reading:
         """The record of *domain*, None where there is none. Raises `Stop` as `select` does."""
         if domain in self.given:
             return self.given[domain]
-        return select(self.answer(Question(domain, "TXT")))
+        question = Question(domain, "TXT")
+        if self.too_large and question not in self.known:
+            raise Stop(SpfResult.PERMERROR, "the tree is too large to be read")
+        return select(self.answer(question))
 
     def record(self, domain: str) -> SpfRecord | None:
         """The record of *domain*, None where there is none or it cannot be read."""
