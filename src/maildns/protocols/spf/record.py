@@ -21,6 +21,7 @@ from maildns.protocols.spf.macro import TEXT_LETTERS, DomainSpec, parse_parts
 
 VERSION = "v=spf1"
 MAX_OCTETS = 65_535  # no TXT record holds more (RFC 1035 section 3.2.1)
+_CACHED_WORD = 100  # characters; the same terms stand in many records
 _CACHED_OCTETS = 2_048  # longer texts are read each time, so that the cache stays small
 
 _WORD = re.compile(r"[^ ]+")
@@ -351,7 +352,7 @@ def _parse_word(source: str, span: tuple[int, int]) -> Term:
         problem = "terms are parted by spaces alone" if bad[0].isspace() else "this is not ASCII"
         raise RecordSyntaxError(problem, source, (span[0] + bad.start(), span[0] + bad.end()))
     try:
-        return _read_word(word)
+        return _read_word_cached(word) if len(word) <= _CACHED_WORD else _read_word(word)
     except RecordSyntaxError as error:
         # The readers see the word, or only its end; the complaint points into the record.
         if not error.source:  # something is missing behind the word
@@ -376,6 +377,9 @@ def _read_word(word: str) -> Term:
     if reader is None:
         raise RecordSyntaxError(_unknown(name), word, match.span(2))
     return Directive(Qualifier(sign or "+"), reader(rest))
+
+
+_read_word_cached = lru_cache(maxsize=16384)(_read_word)
 
 
 def _unknown(name: str) -> str:
