@@ -190,6 +190,24 @@ class _Several:
             sink.update(octets)
 
 
+def _hash_at_once(octets: bytes, form: str, limit: int | None) -> BodyHash:
+    """What `CanonicalBody` and `_Limited` come to for a body that is at hand as a whole."""
+    octets = crlf(octets)
+    if form == RELAXED:
+        octets = octets.replace(b"\t", b" ")
+        while b"  " in octets:
+            octets = octets.replace(b"  ", b" ")
+        octets = octets.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    text = octets.rstrip(b"\r\n")
+    # A CR without its LF at the end is text, and no line end.
+    if b"\r" in octets[len(text) :].replace(b"\r\n", b""):
+        end = octets.rfind(b"\r\r", len(text)) + 1
+        text = octets if octets.endswith(b"\r") else octets[:end]
+    # RFC 6376 section 3.4.3: an empty body is a CRLF; section 3.4.4: it is nothing
+    whole = text + b"\r\n" if text or form == SIMPLE else b""
+    return BodyHash(sha256(whole if limit is None else whole[:limit]).digest(), len(whole))
+
+
 def body_hashes(
     body: Iterable[bytes], wanted: Iterable[tuple[str, int | None]]
 ) -> dict[tuple[str, int | None], BodyHash]:
@@ -198,6 +216,8 @@ def body_hashes(
 
     Nothing is read when nothing is wanted.
     """
+    if isinstance(body, tuple) and len(body) == 1:  # all of a small message at once
+        return {key: _hash_at_once(body[0], *key) for key in wanted}
     sinks = {key: _Limited(key[1]) for key in wanted}
     by_form: dict[str, list[_Limited]] = {}
     for (form, _), sink in sinks.items():
