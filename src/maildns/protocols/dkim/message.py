@@ -21,6 +21,7 @@ MAX_FIELDS = 100_000
 
 MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
 
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _NAME_LETTERS = bytes(range(0x21, 0x7F)).replace(b":", b"")  # RFC 5322 section 3.6.8
 
@@ -99,11 +100,10 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
     """Where the header ends, its last line end left out, and where the body starts."""
     if octets.startswith((b"\n", b"\r\n")):
         return 0, octets.index(b"\n") + 1
-    after = octets.find(b"\n\r\n", searched)
-    bare = octets.find(b"\n\n", searched, after + 1 if after >= 0 else len(octets))
-    start, end = (bare, bare + 2) if bare >= 0 else (after, after + 3)
-    if start < 0:
+    found = _EMPTY_LINE.search(octets, searched)
+    if found is None:
         return None
+    start, end = found.span()
     return (start - 1 if start and octets[start - 1] == 0x0D else start), end
 
 
@@ -113,7 +113,7 @@ def _message(header: bytes, whole: bool, body: Iterable[bytes]) -> Message:
     by_name: dict[bytes, list[Field]] = {}
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
     # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.
-    odd = b"\v" in header or b"\f" in header or header.count(b"\r") != header.count(b"\n")
+    odd = header.count(b"\r") != header.count(b"\n") or b"\v" in header or b"\f" in header
     for raw in _NEXT_FIELD.split(header, MAX_FIELDS) if header else ():
         head, colon, value = raw.partition(b":")
         name = _field_name(head) if colon and len(head) < MAX_NAME_OCTETS else b""
