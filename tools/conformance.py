@@ -26,6 +26,17 @@ SUITES = {
         f"{UNIT}/test_spf_vectors.py::test_every_published_case_ends_as_its_authors_say"
     ),
     "SPF RFC 7208 appendix A examples": f"{UNIT}/test_spf_rfc_examples.py",
+    "DKIM RFC 6376 appendix A, verified": (
+        f"{UNIT}/test_dkim_verify.py::test_the_example_of_rfc_6376_verifies"
+    ),
+    "DKIM RFC 8463 appendix A, verified": (
+        f"{UNIT}/test_dkim_verify.py::test_both_signatures_of_rfc_8463_verify"
+    ),
+    "DKIM RFC 8463 appendix A, signed anew": (
+        f"{UNIT}/test_dkim_verify.py::"
+        "test_the_ed25519_signature_of_rfc_8463_is_reproduced_to_the_octet"
+    ),
+    "DMARC RFC 9989 appendix B and section 4.10": f"{UNIT}/test_dmarc_rfc9989.py",
 }
 
 
