@@ -161,11 +161,11 @@ def _load_private(
         key = load_pem_private_key(
             data, passphrase if encrypted else None, unsafe_skip_rsa_key_validation=quick
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        if encrypted and "assword" in str(error):
-            raise InputError(
-                "the passphrase does not open the key", path=path, hint=_ENCRYPTED_HINT
-            ) from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        if encrypted and b"-----BEGIN" in data:
+            # One wrong passphrase in 256 leaves padding that looks right, and rubbish before it.
+            problem = "the passphrase does not open the key, or it is damaged"
+            raise InputError(problem, path=path, hint=_ENCRYPTED_HINT) from None
         raise _not_a_key(data, path) from None
     if not isinstance(key, (rsa.RSAPrivateKey, ed25519.Ed25519PrivateKey)):
         raise _other_type(key, path)
