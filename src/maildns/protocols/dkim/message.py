@@ -120,10 +120,11 @@ def _message(header: bytes, whole: bool, body: Iterable[bytes]) -> Message:
         if name:
             field = _new(Field, (name, raw, value, odd))
             fields.append(field)
-            if name in by_name:
-                by_name[name].append(field)
-            else:
+            same = by_name.get(name)
+            if same is None:
                 by_name[name] = [field]
+            else:
+                same.append(field)
         elif fields or not raw.startswith(b"From "):  # the envelope line of a mailbox file
             shown = raw[:40].decode("ascii", "backslashreplace")
             malformed = malformed or f"this line of the header is no field: {shown}"
