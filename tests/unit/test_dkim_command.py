@@ -350,7 +350,7 @@ def test_check_compares_what_is_published(published, selector, with_key, code, v
     project, world = published
     key = ["--key", project.parent / "keys/s1.example.com.pem"] if with_key else []
     result = run_cli(
-        "dkim", "check", "example.com", selector, *key, "--config", project, "--world", world
+        "dkim", "check-key", "example.com", selector, *key, "--config", project, "--world", world
     )
     assert (result.out.split(":")[0], result.code) == (verdict, code)
 
@@ -359,7 +359,7 @@ def test_check_says_in_json_what_it_compared_with(published):
     project, world = published
     arguments = [
         "dkim",
-        "check",
+        "check-key",
         "example.com",
         "--config",
         project,
@@ -376,7 +376,9 @@ def test_another_key_under_the_selector_of_the_config_is_a_mismatch(project, tmp
     world = tmp_path / "w.zone"
     other = dkim.key_record(dkim.generate("ed25519"))
     world.write_text(f's1._domainkey.example.com. TXT "{other}"\n')
-    result = run_cli("dkim", "check", "example.com", "s1", "--config", project, "--world", world)
+    result = run_cli(
+        "dkim", "check-key", "example.com", "s1", "--config", project, "--world", world
+    )
     assert result.code == 1
     assert "publish its record" in result.out
 
@@ -431,8 +433,8 @@ MISUSE = [
     (["import", "nowhere.pem", "--domain", "example.com", "--selector", "s"], "cannot read"),
     (["import", "/", "--domain", "example.com", "--selector", "s"], "cannot read"),
     (["show"], "cannot read"),
-    (["check", "example.com", "s", "--key", "nowhere.pem"], "cannot read"),
-    (["check", "example.com", "a..b"], "empty label"),
+    (["check-key", "example.com", "s", "--key", "nowhere.pem"], "cannot read"),
+    (["check-key", "example.com", "a..b"], "empty label"),
     (["files", "--for", "sendmail"], "cannot read"),
 ]
 

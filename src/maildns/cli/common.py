@@ -53,6 +53,12 @@ ServerOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (see `maildns schema`).")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="A file whose first line is the key's passphrase.")
+]
+PassphraseEnv = Annotated[
+    str, typer.Option(help="The environment variable that holds the key's passphrase.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONFIG = Path("maildns.toml")
 

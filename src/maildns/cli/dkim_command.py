@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maildns.cli import dkim_message_commands
 from maildns.cli.common import (
     CONFIG,
     ConfigOption,
     ExitCode,
     JsonOption,
+    PassphraseEnv,
+    PassphraseFile,
     ServerOption,
     WorldOption,
     emit,
@@ -34,12 +37,6 @@ SelectorOption = Annotated[
 ]
 AddOption = Annotated[
     bool, typer.Option("--add", help="Put the key into the config; comments there are kept.")
-]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="A file whose first line is the key's passphrase.")
-]
-PassphraseEnv = Annotated[
-    str, typer.Option(help="The environment variable that holds the key's passphrase.")
 ]
 
 
@@ -256,7 +253,7 @@ def show(
 
 
 @app.command(
-    "check", epilog="Example: maildns dkim check example.com s202611 --key keys/s202611.pem"
+    "check-key", epilog="Example: maildns dkim check-key example.com s202611 --key keys/s202611.pem"
 )
 def check(
     domain: Annotated[str, typer.Argument(help="The signing domain.")],
@@ -424,3 +421,9 @@ def _hand_out(made: Sequence[dkim.SignerFile], notes: Sequence[str], out: Path |
             line(f"# {file.note}", console)
     for note in notes:
         line(f"# note: {note}", console, "yellow")
+
+
+# --- messages -------------------------------------------------------------------------
+
+app.command("verify", epilog=dkim_message_commands.VERIFY_EXAMPLE)(dkim_message_commands.verify)
+app.command("sign", epilog=dkim_message_commands.SIGN_EXAMPLE)(dkim_message_commands.sign)

@@ -27,6 +27,7 @@ DOCUMENTS: dict[str, str] = {
     "dkim-files": "maildns.cli.protocol_documents:DkimFilesDocument",
     "dkim-key": "maildns.cli.protocol_documents:DkimKeyDocument",
     "dkim-keys": "maildns.cli.protocol_documents:DkimKeysDocument",
+    "dkim-verify": "maildns.cli.protocol_documents:DkimVerifyDocument",
     "dmarc-check": "maildns.cli.protocol_documents:DmarcCheckDocument",
     "dmarc-record": "maildns.cli.protocol_documents:DmarcRecordDocument",
     "explain": "maildns.cli.documents:ExplainDocument",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from maildns.dnsdata import Rdata, Txt, absolute
 from maildns.documents import Document, FindingDocument
+
+if TYPE_CHECKING:
+    from maildns.protocols.dkim import DkimVerdict
 
 
 class PublishedDocument(Document):
@@ -61,7 +65,7 @@ class DkimKeysDocument(Document):
 
 
 class DkimCheckDocument(Document):
-    """What `maildns dkim check --json` prints."""
+    """What `maildns dkim check-key --json` prints."""
 
     kind: Literal["dkim-check"] = "dkim-check"
     version: Literal[1] = 1
@@ -71,6 +75,48 @@ class DkimCheckDocument(Document):
     compared_with: str = Field(description="The key file; empty: only looked whether it is usable.")
     text: str = Field(description="The published text; empty when there is none.")
     findings: list[FindingDocument] = Field(description="What is wrong with the record.")
+
+
+class SignatureDocument(Document):
+    """One DKIM signature of a message."""
+
+    result: str = Field(description="pass, fail, policy, temperror or permerror.")
+    domain: str = Field(description="Who signs (d=); empty where the signature cannot be read.")
+    selector: str = Field(description="Which key (s=).")
+    identity: str = Field(description="The user or agent (i=).")
+    algorithm: str = Field(description="Such as rsa-sha256.")
+    bits: int = Field(description="The size of the key; 0 where none was found.")
+    testing: bool = Field(description="The key is only being tried (t=y).")
+    reason: str = Field(description="Why it is no pass; may be empty.")
+    warnings: list[str] = Field(description="What a pass leaves open.")
+
+    @classmethod
+    def of(cls, verdict: DkimVerdict) -> SignatureDocument:
+        """The document of *verdict*."""
+        return cls(
+            result=verdict.result,
+            domain=verdict.domain,
+            selector=verdict.selector,
+            identity=verdict.identity,
+            algorithm=verdict.algorithm,
+            bits=verdict.bits,
+            testing=verdict.testing,
+            reason=verdict.reason,
+            warnings=list(verdict.warnings),
+        )
+
+
+class DkimVerifyDocument(Document):
+    """What `maildns dkim verify --json` prints."""
+
+    kind: Literal["dkim-verify"] = "dkim-verify"
+    version: Literal[1] = 1
+    signatures: list[SignatureDocument] = Field(description="One for each, in their order.")
+
+    @classmethod
+    def of(cls, verdicts: Sequence[DkimVerdict]) -> DkimVerifyDocument:
+        """The document of *verdicts*."""
+        return cls(signatures=[SignatureDocument.of(one) for one in verdicts])
 
 
 class SignerFileDocument(Document):

@@ -13,6 +13,8 @@ import typer
 from maildns.cli.common import (
     ExitCode,
     JsonOption,
+    PassphraseEnv,
+    PassphraseFile,
     ServerOption,
     WorldOption,
     complain,
@@ -45,12 +47,6 @@ TimeoutOption = Annotated[
 ]
 PortOption = Annotated[
     int, typer.Option(min=1, max=65535, help="The port that the records speak of.")
-]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="A file whose first line is the key's passphrase.")
-]
-PassphraseEnv = Annotated[
-    str, typer.Option(help="The environment variable that holds the key's passphrase.")
 ]
 
 _PLACE = re.compile(r"\[(?P<v6>[^\]]*)\](?::(?P<p6>\d+))?|(?P<host>[^:]+)(?::(?P<port>\d+))?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +11,6 @@ from maildns.cli.common import ExitCode, JsonOption, ServerOption, WorldOption, 
 
 if TYPE_CHECKING:
     from maildns.authentication import AuthenticationResults
-
-MAX_OCTETS = 256 * 1024 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _COLOURS = {
     "pass": "green",
@@ -57,13 +53,14 @@ def command(
     known (temperror); else with 1.
     """
     from maildns.authentication import authenticate
+    from maildns.cli.mail_file import read_mail
     from maildns.cli.show_record import plain
     from maildns.errors import UsageError
     from maildns.net.drivers import run
     from maildns.net.world import GivingUp
     from maildns.wiring import world_of
 
-    octets = _read(message)
+    octets = read_mail(message)
     envelope = _return_path(octets) if sender is None else plain(sender)
     if not helo and not envelope.strip("<> "):
         raise UsageError(
@@ -83,29 +80,6 @@ def command(
     code = _code(results)
     if code is not ExitCode.FINE:
         raise typer.Exit(code)
-
-
-def _read(path: Path) -> bytes:
-    """The octets of the message, without what mail programs and editors put before it."""
-    from maildns.errors import InputError
-
-    try:
-        if str(path) == "-":
-            octets = sys.stdin.buffer.read(MAX_OCTETS + 1)
-        else:
-            with path.open("rb") as file:
-                octets = file.read(MAX_OCTETS + 1)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read it: {why}", path=path) from None
-    if len(octets) > MAX_OCTETS:
-        raise InputError("this is too large to be a mail", path=path)
-    if not octets.strip():
-        raise InputError("it is empty", path=path, hint="save the mail with all its header fields")
-    octets = octets.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n")
-    if octets.startswith(b"From "):  # of an mbox file
-        return octets.partition(b"\n")[2]
-    return octets
 
 
 def _return_path(message: bytes) -> str:
