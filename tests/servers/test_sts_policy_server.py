@@ -40,6 +40,19 @@ def announcing(length: int, status: bytes = b"200 OK", fields: bytes = TEXT) -> 
     return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n" % (status, fields, length)
 
 
+CERTIFICATE_SIGNING = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Pki:
     """An authority, and what it issues."""
 
@@ -61,7 +74,17 @@ class Pki:
             .not_valid_before(now - timedelta(days=90))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            # RFC 5280 section 4.2.1: strict verifiers, such as Python 3.13's, want these.
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+                critical=False,
+            )
         )
+        if authority:
+            builder = builder.add_extension(CERTIFICATE_SIGNING, critical=True)
         if alternative:
             names = x509.SubjectAlternativeName([x509.DNSName(alternative)])
             builder = builder.add_extension(names, critical=False)
