@@ -55,13 +55,12 @@ def read_secret(secret: Secret, source: ConfigSource, place: Place) -> bytes:
 
     Raises `ConfigError` when there is none; the secret itself is in no message.
     """
-    if secret.env is not None:
-        value = os.environ.get(secret.env)
+    if secret.file is None:  # then the model has seen to it that there is an env
+        value = os.environ.get(secret.env or "")
         if not value:
             problem = f"the environment variable {secret.env} is not set"
             raise source.error(place, problem, f"export {secret.env}=...")
         return value.encode()
-    assert secret.file is not None  # the model asks for one of the two  # noqa: S101
     content = _octets(source.file(secret.file, place), source, place)
     lines = content.splitlines()
     if not lines or not lines[0].strip():

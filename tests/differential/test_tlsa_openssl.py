@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import needed
 
 from maildns.protocols import dane
 
@@ -31,11 +30,7 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def openssl():
-    path = shutil.which("openssl")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("openssl is not installed, and in CI it must be")
-        pytest.skip("openssl is not installed")
+    path = needed("openssl")
 
     def say(*arguments, given=b""):
         return subprocess.run(

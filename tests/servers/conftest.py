@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +14,7 @@ import dns.exception
 import dns.message
 import dns.query
 import pytest
+from programs import needed
 
 SECRETS = {
     "mail": b"the secret that may do all......",
@@ -73,16 +72,6 @@ class Bind:
     @property
     def server(self) -> str:
         return f"127.0.0.1:{self.port}"
-
-
-def needed(program: str) -> str:
-    """The path of *program*; a test that lacks it is skipped, in CI it fails."""
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is not installed, and in CI it must be")
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 @pytest.fixture(scope="session")

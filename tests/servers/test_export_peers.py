@@ -7,7 +7,6 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 
 import pytest
+from programs import needed
 
 from maildns.dnsdata import A, Caa, Cname, Mx, Srv, Tlsa, Txt
 from maildns.export.dnscontrol import dnscontrol_text
@@ -50,18 +50,9 @@ PARKED = [
 ]
 
 
-def tool(*names, needed=True):
-    for name in names:
-        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
-        if found:
-            return found
-    assert not (needed and os.environ.get("CI")), f"{names[0]} must be installed where CI runs"
-    pytest.skip(f"{names[0]} is not installed")
-
-
 def checkzone(zone, path, *options):
     return subprocess.run(
-        [tool("named-checkzone"), *options, zone, str(path)],
+        [needed("named-checkzone"), *options, zone, str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -131,7 +122,7 @@ def browse(page, tmp_path, name="page.html", address=""):
     ]
     done = subprocess.run(
         [
-            tool("chromium", "chromium-browser"),
+            needed("chromium", "chromium-browser"),
             *flags,
             "--dump-dom",
             f"{address}/{name}" if address else path.as_uri(),
@@ -198,7 +189,7 @@ def run(folder, *command, stdin=""):
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_terraform_reads_what_is_written_and_would_write_it_alike(tmp_path, provider):
     text = terraform_text(RECORDS, provider)
-    formatted = run(tmp_path, tool("terraform", "tofu", needed=False), "fmt", "-", stdin=text)
+    formatted = run(tmp_path, needed("terraform", "tofu", in_ci=False), "fmt", "-", stdin=text)
     assert formatted == text
 
 
@@ -215,7 +206,7 @@ def test_terraform_reads_the_same_strings(tmp_path):
     ]
     listed = ", ".join(hcl(text) for text in texts)
     (tmp_path / "main.tf").write_text(f"locals {{\n  texts = [{listed}]\n}}\n")
-    terraform = tool("terraform", "tofu", needed=False)
+    terraform = needed("terraform", "tofu", in_ci=False)
     seen = run(tmp_path, terraform, "console", stdin="base64encode(jsonencode(local.texts))\n")
     assert json.loads(base64.b64decode(seen.strip().strip('"'))) == texts
 
@@ -233,7 +224,7 @@ process.on("exit", () => console.log(JSON.stringify(seen)));
 
 def test_javascript_reads_the_same_values(tmp_path):
     (tmp_path / "config.js").write_text(MACROS + dnscontrol_text(RECORDS))
-    seen = json.loads(run(tmp_path, tool("node", "nodejs", needed=False), "config.js"))
+    seen = json.loads(run(tmp_path, needed("node", "nodejs"), "config.js"))
     assert [one[:2] for one in seen] == [[one.rrtype, one.label] for one in RECORDS]
     texts = [one[2] for one in seen if one[0] == "TXT"]
     assert texts == [one.rdata.text for one in RECORDS if one.rrtype == "TXT"]

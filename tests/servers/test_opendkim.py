@@ -1,10 +1,9 @@
 """OpenDKIM verifies what we sign, and we verify what it signs."""
 
-import os
-import shutil
 import subprocess
 
 import pytest
+from programs import needed
 
 from maildns import World, run
 from maildns.protocols import dkim
@@ -20,16 +19,6 @@ MAIL = (
 )
 FORMS = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
 KEYS = {"rsa": RSA, "ed25519": EDWARDS}
-
-
-def needed(program):
-    """The path of *program*; a test that lacks it is skipped, in CI it fails."""
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is not installed, and in CI it must be")
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 def opendkim(folder, settings, message, *words):

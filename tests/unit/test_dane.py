@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from programs import needed
 
 from maildns.ask import DnssecStatus, Outcome, Question
 from maildns.dnsdata import Tlsa
@@ -155,11 +155,10 @@ def test_parameters_without_a_meaning_are_refused(text):
 
 def openssl(*arguments, data):
     return subprocess.run(
-        ["openssl", *arguments], input=data, capture_output=True, check=True
+        [needed("openssl"), *arguments], input=data, capture_output=True, check=True
     ).stdout
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 @pytest.mark.parametrize(
     "key",
     [
@@ -181,7 +180,6 @@ def test_the_record_is_what_openssl_computes(key):
             assert one.tlsa(3, selector, matching_type).association == expected
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_a_key_restricted_to_pss_keeps_its_own_octets(tmp_path):
     # Encoded anew it would lose the restriction, and the digest would be another.
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"

@@ -77,7 +77,7 @@ def new(
     file = f"{selector}.{domain}.pem".replace("/", "_")
     path = out or named or config.parent / "keys" / file
     line = config_line(selector, as_config_names(path, config))
-    edited = _edited(project, domain, line) if add else None
+    edited = _edited(project, domain, line) if add and project is not None else None
     key = dkim.generate(algorithm)
     replace_file(path, dkim.to_pem(key), mode=SECRET_MODE, fresh=True)
     _write_config(project, edited)
@@ -126,7 +126,7 @@ def take_over(
     line = dkim_keys.config_line(entry.selector, path or "FILE.pem", extra)
     project = project_at(config, needed=add)
     edited = None
-    if add:
+    if add and project is not None:
         _refuse_without_file(path, file)
         edited = _edited(project, entry.domain, line)
     if out is not None:
@@ -172,10 +172,9 @@ def _fresh_selector(project: Project | None, domain: str, config: Path) -> str:
     return dkim.selector_for(datetime.now(UTC).date(), taken)
 
 
-def _edited(project: Project | None, domain: str, line: str) -> str:
+def _edited(project: Project, domain: str, line: str) -> str:
     from maildns.cli.config_keys import with_key
 
-    assert project is not None  # it was asked for  # noqa: S101
     return with_key(project.source.text, project.source.path, domain, line)
 
 

@@ -43,7 +43,8 @@ def run(inquiry: Inquiry[R], world: BlockingWorld) -> R:
         for _ in range(MAX_ROUNDS):
             questions = inquiry.send(world.answer(questions))
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+        verdict: R = stop.value
+        return verdict
     inquiry.close()
     raise UsageError(f"the inquiry asked {MAX_ROUNDS} times and did not end")
 
@@ -55,6 +56,7 @@ async def run_async(inquiry: Inquiry[R], world: AsyncWorld) -> R:
         for _ in range(MAX_ROUNDS):
             questions = inquiry.send(await world.answer_async(questions))
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+        verdict: R = stop.value
+        return verdict
     inquiry.close()
     raise UsageError(f"the inquiry asked {MAX_ROUNDS} times and did not end")

@@ -186,7 +186,8 @@ class Resolver:
                 reply = exchanger.exchange(send, seconds) if seconds > 0 else _no_time(send)
                 send = steps.send(reply)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+            answer: Answer = stop.value
+            return answer
 
     async def _resolve_async(self, question: Question, until: float) -> Answer:
         steps, exchanger = self._start(question)
@@ -200,7 +201,8 @@ class Resolver:
                     reply = _no_time(send)
                 send = steps.send(reply)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]  # StopIteration is not generic
+            answer: Answer = stop.value
+            return answer
 
     def _start(self, question: Question) -> tuple[_Steps, Exchanger]:
         from maildns.net.exchange import Exchanger

@@ -12,7 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from maildns.dnsdata import is_within, name
 from maildns.errors import InputError, RecordSyntaxError, UsageError
@@ -22,6 +22,10 @@ from maildns.protocols.dkim.key import LEAST_RSA_BITS, PrivateKey, algorithm_of,
 from maildns.protocols.dkim.lookup import rsa_scheme
 from maildns.protocols.dkim.message import Field, Message, Source, read_message
 from maildns.protocols.dkim.signature import FORMS
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 Canonicalization: TypeAlias = Literal[
     "relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"
@@ -124,8 +128,8 @@ def sign(  # noqa: PLR0913 - what a signature may say is what can be asked for
 def make_signature(key: PrivateKey, data: bytes) -> bytes:
     """The octets of `b` over the canonical *data* (RFC 6376 section 3.3, RFC 8463 section 3)."""
     if algorithm_of(key) == "rsa":
-        return key.sign(data, *rsa_scheme())  # type: ignore[call-arg]  # an RSA key
-    return key.sign(sha256(data).digest())  # type: ignore[call-arg]  # an Ed25519 key
+        return cast("RSAPrivateKey", key).sign(data, *rsa_scheme())
+    return cast("Ed25519PrivateKey", key).sign(sha256(data).digest())
 
 
 def _refuse_nonsense(
