@@ -15,11 +15,11 @@ by the thousand in a scan, or over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
-from maildns.dnsdata import Rdata
+from maildns.dnsdata import Rdata, RRset
 
 R = TypeVar("R")
 
@@ -68,6 +68,43 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectQuestion(Question):
+    """
+    A question put to one name server itself, without recursion and with DNSSEC records asked for.
+
+    `server` is an address or another spelling of `maildns.net.servers`, `transport` is "udp" or
+    "tcp". A pretended world answers as it answers any question.
+    """
+
+    server: str = ""
+    transport: str = "udp"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rrtype} at {self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    Where an answer came from, and what else came with it: the evidence.
+
+    `server` and `rcode` are empty where no server replied; `at` is in seconds since 1970.
+    `octets` is the size of the message. `signatures` are the RRSIG records of the answer section,
+    `authority` and `additional` the other two sections; all three only of a `DirectQuestion`.
+    """
+
+    server: str = ""
+    rcode: str = ""
+    milliseconds: float = 0.0
+    at: float = 0.0
+    authoritative: bool = False
+    octets: int = 0
+    signatures: tuple[Rdata, ...] = ()
+    authority: tuple[RRset, ...] = ()
+    additional: tuple[RRset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """
     What came back for one question.
@@ -76,7 +113,7 @@ class Answer:
     the last is the name at which `records` stand. `ttl_seconds` is the least TTL
     on the way, of a negative answer its negative TTL (RFC 2308 section 5), and
     None where no one said. `detail` is for people: the server asked, the rcode,
-    the fault.
+    the fault. `seen` says where it came from, None in a pretended world.
     """
 
     question: Question
@@ -86,6 +123,7 @@ class Answer:
     dnssec: DnssecStatus = DnssecStatus.UNKNOWN
     aliases: tuple[str, ...] = ()
     detail: str = ""
+    seen: Seen | None = field(default=None, compare=False)
 
     @property
     def found(self) -> bool:

@@ -21,6 +21,7 @@ _PROTOCOLS = (
     "tlsrpt",
 )
 _OTHERS = (
+    "maildns.audit.checks",
     "maildns.plan.rules",
     "maildns.publish.tsig",
     "maildns.recognise",

@@ -1,0 +1,5 @@
+"""The rules of the audit, a module for each topic; importing this registers them all."""
+
+from __future__ import annotations
+
+from maildns.audit.checks import mail as mail

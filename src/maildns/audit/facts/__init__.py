@@ -1,0 +1,115 @@
+"""
+What is known of a domain when its rules are judged.
+
+`DnsFacts` come from DNS answers alone; the rest of `Facts` is what live servers showed. Every
+answer is kept, so that a result can name its evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from maildns.ask import Answer, Outcome, Question
+from maildns.audit.facts.zone import ZoneFacts
+from maildns.dnsdata import Txt
+from maildns.net.https import FetchedPolicy
+from maildns.net.talk import Talk
+from maildns.protocols.addresses import Iprev
+from maildns.protocols.addresses.record import IpAddress
+from maildns.protocols.bimi import BimiLookup
+from maildns.protocols.caa import CaaLookup
+from maildns.protocols.dane import DomainLookup
+from maildns.protocols.dkim import KeyVerdict
+from maildns.protocols.dmarc import Destination, DmarcVerdict, Reader
+from maildns.protocols.mtasts import StsLookup
+from maildns.protocols.mx import MailHosts, MxResult
+from maildns.protocols.spf import SpfVerdict
+from maildns.protocols.spf.tree import LookupTree
+from maildns.protocols.tlsrpt import TlsRptLookup
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorFacts:
+    """A DKIM selector that was asked for, what came back, and where the selector is known from."""
+
+    selector: str
+    source: str  # "given", "config", "message", "reports" or "common"
+    answer: Answer
+    verdict: KeyVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class DnsFacts:
+    """
+    What the DNS says of `domain`.
+
+    `answers` holds every answer by its question. `dmarc` is what each reader makes of a message
+    that fails everything; `addresses` the names of each address of a mail host; `caa` the records
+    that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
+    of a mail host that calls itself by the host's name; `reports` the TLS-RPT record of the domain
+    and of each mail host.
+    """
+
+    domain: str
+    answers: Mapping[Question, Answer]
+    mail: MailHosts
+    dane: DomainLookup
+    spf: LookupTree
+    dmarc: Mapping[Reader, DmarcVerdict]
+    destinations: tuple[Destination, ...]
+    sts: StsLookup
+    reports: Mapping[str, TlsRptLookup]
+    bimi: BimiLookup
+    selectors: tuple[SelectorFacts, ...]
+    addresses: Mapping[IpAddress, Iprev]
+    helo_spf: Mapping[tuple[str, IpAddress], SpfVerdict]
+    caa: Mapping[str, CaaLookup]
+    zone: ZoneFacts
+
+    def answer(self, name: str, rrtype: str) -> Answer:
+        """The answer to a question; `UNREACHABLE` for one that was never put."""
+        question = Question(name, rrtype)
+        known = self.answers.get(question)
+        return known or Answer(question, Outcome.UNREACHABLE, detail="it was not asked")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The TXT records at *name*, as text."""
+        records = self.answer(name, "TXT").records
+        return tuple(record.text for record in records if isinstance(record, Txt))
+
+    @property
+    def exists(self) -> bool | None:
+        """Whether there is such a domain; None where it cannot be known."""
+        outcomes = {self.answer(self.domain, rrtype).outcome for rrtype in ("MX", "TXT", "A")}
+        if Outcome.NO_NAME in outcomes:
+            return False
+        return True if outcomes & {Outcome.FOUND, Outcome.NO_DATA} else None
+
+    @property
+    def receives(self) -> bool:
+        """There are hosts that take its mail."""
+        return self.mail.result in {MxResult.FOUND, MxResult.IMPLICIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    All that is known of a domain.
+
+    `talks` are the conversations with its mail hosts and `policy` the fetched MTA-STS policy: None
+    where that was not asked for, or there was nobody to ask. `views` holds what further views of a
+    split DNS show. `now` is the time that expiry is judged by.
+    """
+
+    dns: DnsFacts
+    now: datetime
+    talks: tuple[Talk, ...] | None = None
+    policy: FetchedPolicy | None = None
+    views: Mapping[str, DnsFacts] = field(default_factory=dict)
+
+    @property
+    def domain(self) -> str:
+        """The domain that is checked."""
+        return self.dns.domain

@@ -1,0 +1,57 @@
+"""
+The checks: small functions from facts to results, registered by the topic they belong to.
+
+Importing `maildns.audit.checks` registers them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from maildns.audit.result import Result
+
+if TYPE_CHECKING:
+    from maildns.audit.facts import Facts
+
+Check: TypeAlias = "Callable[[Facts], Iterable[Result]]"
+
+# In the order in which they are shown.
+TOPICS: Final = {
+    "zone": "name servers and zone",
+    "dnssec": "DNSSEC",
+    "mx": "where mail goes",
+    "addresses": "addresses and their names",
+    "smtp": "the mail servers",
+    "tls": "TLS and certificates",
+    "dane": "DANE",
+    "mtasts": "MTA-STS",
+    "tlsrpt": "TLS reports",
+    "spf": "SPF",
+    "dkim": "DKIM",
+    "dmarc": "DMARC",
+    "bimi": "BIMI",
+    "caa": "CAA",
+    "clients": "mail programs",
+    "views": "views",
+}
+_CHECKS: dict[str, list[Check]] = {topic: [] for topic in TOPICS}
+
+
+def check(topic: str) -> Callable[[Check], Check]:
+    """Register a check under *topic*, one of `TOPICS`; raises `KeyError` for another."""
+    registered = _CHECKS[topic]
+
+    def register(made: Check) -> Check:
+        registered.append(made)
+        return made
+
+    return register
+
+
+def judge(facts: Facts) -> dict[str, list[Result]]:
+    """All results by topic, in the order of `TOPICS` and of the checks."""
+    return {
+        topic: [result for one in checks for result in one(facts)]
+        for topic, checks in _CHECKS.items()
+    }
