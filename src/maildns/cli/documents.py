@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS: dict[str, str] = {
     "applied": "maildns.cli.documents:AppliedDocument",
+    "check": "maildns.audit.render.document:CheckDocument",
     "dkim-check": "maildns.cli.protocol_documents:DkimCheckDocument",
     "dkim-files": "maildns.cli.protocol_documents:DkimFilesDocument",
     "dkim-key": "maildns.cli.protocol_documents:DkimKeyDocument",

@@ -8,11 +8,9 @@ values of one form, with it those of any, copy buttons and a list to tick off.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maildns._version import __version__
 from maildns.dnsdata import Rdata, Tlsa, unicode_name
@@ -20,9 +18,7 @@ from maildns.export.forms import FIELDS, Form, FormRow, fill_in, form_named, for
 from maildns.export.record import ExportRecord, ReverseRequest, by_set, by_zone
 from maildns.export.table import remark
 from maildns.finding import Finding
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from maildns.pages import inline_hash, page_environment
 
 HIDDEN = frozenset({"type"})  # the badge of a card shows it
 
@@ -95,13 +91,13 @@ def html_text(
         findings=sorted(findings, key=lambda one: -one.severity.rank),
         view=view,
     )
-    environment = _environment()
+    environment = page_environment("maildns.export")
     return environment.get_template("page.html.j2").render(
         page=page,
         labels=FIELDS,
         data=_data(records, known, chosen=form is not None),
-        style_hash=_hash(environment, "page.css"),
-        script_hash=_hash(environment, "page.js"),
+        style_hash=inline_hash(environment, "page.css"),
+        script_hash=inline_hash(environment, "page.js"),
     )
 
 
@@ -196,23 +192,3 @@ def _id(record: ExportRecord) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@cache
-def _environment() -> Environment:
-    from importlib.resources import files
-
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    folder = files("maildns.export")
-    return Environment(
-        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-
-
-def _hash(environment: Environment, name: str) -> str:
-    """The hash by which the page's policy lets its own style and script run, and no other."""
-    octets = environment.get_template(name).render().encode()
-    return f"sha256-{b64encode(hashlib.sha256(octets).digest()).decode()}"
