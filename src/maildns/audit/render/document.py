@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
-from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -28,7 +28,7 @@ class EvidenceDocument(Document):
     dnssec: str = Field("", description="secure, insecure or bogus; empty: nobody has said.")
     ttl_seconds: int | None = Field(None, description="The TTL of the answer.")
     milliseconds: float | None = Field(None, description="How long it took.")
-    at: datetime | None = Field(None, description="When it was seen.")
+    at: dt.datetime | None = Field(None, description="When it was seen.")
 
     @classmethod
     def of(cls, shown: Shown) -> EvidenceDocument:
@@ -122,7 +122,7 @@ class ProfileDocument(Document):
     """Whose rules count."""
 
     name: str = Field(description="Its name, for --profile.")
-    date: date = Field(description="Of what day the rules are.")
+    date: dt.date = Field(description="Of what day the rules are.")
     title: str = Field(description="Whose rules they are.")
     sources: list[str] = Field(description="Where they are written.")
 
@@ -141,7 +141,7 @@ class DomainDocument(Document):
     """One domain, checked."""
 
     domain: str = Field(description="Its name, with A-labels.")
-    at: datetime = Field(description="The time that expiry was judged by.")
+    at: dt.datetime = Field(description="The time that expiry was judged by.")
     grade: str = Field(description="A, B, C, D or F; empty where nothing could be known.")
     points: int = Field(description="From 100 down to 0.")
     deductions: list[DeductionDocument] = Field(description="What took the missing points.")
