@@ -15,7 +15,7 @@ from maildns.ask import Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
 from maildns.audit.selectors import common_selectors
-from maildns.dnsdata import name
+from maildns.dnsdata import Srv, name
 from maildns.protocols import (
     addresses,
     bimi,
@@ -31,6 +31,7 @@ from maildns.protocols import (
 )
 from maildns.protocols.dkim.build import key_name
 
+MAX_TARGETS = 12  # hosts of SRV records
 MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
 _PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME")
 
@@ -59,7 +60,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     domain = name(domain)
     scope = scope or Scope()
     together = Together()
-    mail, tlsa, tree, newer, older, sts, picture, zone, _ = yield from together.run(
+    mail, tlsa, tree, newer, older, sts, picture, zone, *_ = yield from together.run(
         [
             mx.mail_hosts(domain),
             dane.domain_lookup(domain),
@@ -70,6 +71,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             bimi.record_lookup(domain),
             zone_facts(domain),
             _ask(_plain_questions(domain)),
+            _service_hosts(domain),
         ]
     )
     hosts = (domain, *mail.names) if mail.names else (domain,)
@@ -112,12 +114,11 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
 def _plain_questions(domain: str) -> list[Question]:
     """What is asked whatever the answers are."""
     below = (f"_domainkey.{domain}", f"_smtp._tls.{domain}", f"*.{domain}")
-    services = [Question(f"{one.label}._tcp.{domain}", "SRV") for one in clients.SERVICES]
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
+        Question(f"*.{domain}", "MX"),
         Question(f"_autodiscover._tcp.{domain}", "SRV"),
-        *services,
     ]
 
 
@@ -128,6 +129,20 @@ def _direct_questions(domain: str) -> list[Question]:
         *(Question(domain, rrtype) for rrtype in ("SOA", "NS", "MX", "TXT")),
         *(Question(owner, "TXT") for owner in below),
     ]
+
+
+def _service_hosts(domain: str) -> Inquiry[None]:
+    """Ask for the SRV records of mail programs, and the addresses of the hosts they name."""
+    answers = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in clients.SERVICES]
+    targets = {
+        record.target
+        for answer in answers
+        for record in answer.records
+        if isinstance(record, Srv) and record.target != "."
+    }
+    if targets:
+        hosts = sorted(targets)[:MAX_TARGETS]
+        yield [Question(host, rrtype) for host in hosts for rrtype in ("A", "AAAA")]
 
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:
@@ -142,7 +157,8 @@ def _many(inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:
     """The names for which an authority must be able to issue certificates."""
     policy_host = (f"mta-sts.{domain}",) if sts.record is not None else ()
-    return tuple(dict.fromkeys((*mail.names, *policy_host)))
+    hosts = [host.name for host in mail.hosts if host.addresses]
+    return tuple(dict.fromkeys((*hosts, *policy_host)))
 
 
 def _destinations(

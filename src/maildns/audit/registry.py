@@ -36,14 +36,21 @@ TOPICS: Final = {
     "views": "views",
 }
 _CHECKS: dict[str, list[Check]] = {topic: [] for topic in TOPICS}
+_ALWAYS: set[Check] = set()
 
 
-def check(topic: str) -> Callable[[Check], Check]:
-    """Register a check under *topic*, one of `TOPICS`; raises `KeyError` for another."""
+def check(topic: str, *, always: bool = False) -> Callable[[Check], Check]:
+    """
+    Register a check under *topic*, one of `TOPICS`; raises `KeyError` for another.
+
+    Of a domain that does not exist only those with *always* are made: nothing else is to be said.
+    """
     registered = _CHECKS[topic]
 
     def register(made: Check) -> Check:
         registered.append(made)
+        if always:
+            _ALWAYS.add(made)
         return made
 
     return register
@@ -51,7 +58,8 @@ def check(topic: str) -> Callable[[Check], Check]:
 
 def judge(facts: Facts) -> dict[str, list[Result]]:
     """All results by topic, in the order of `TOPICS` and of the checks."""
+    gone = facts.dns.exists is False
     return {
-        topic: [result for one in checks for result in one(facts)]
+        topic: [result for one in checks if not gone or one in _ALWAYS for result in one(facts)]
         for topic, checks in _CHECKS.items()
     }
