@@ -61,12 +61,16 @@ _GROUPS = {
     "dane": "DANE",
     "dkim": "DKIM",
     "dmarc": "DMARC",
+    "dnssec": "DNSSEC",
     "mtasts": "MTA-STS",
     "mx": "MX",
     "plan": "The plan",
+    "smtp": "Mail servers",
     "spf": "SPF",
+    "tls": "TLS and certificates",
     "tlsrpt": "TLS-RPT",
     "tsig": "TSIG",
+    "view": "Views of a split DNS",
     "zone": "The zone",
 }
 
