@@ -68,6 +68,8 @@ def match(
     """
     from maildns.protocols.dane import chain
 
+    if isinstance(names, str):  # one name is a sequence of letters, too
+        names = (names,)
     shown = chain.read(chain_der[:MAX_CHAIN])
     if isinstance(shown, str):
         problem = shown
