@@ -149,7 +149,7 @@ def _refuse_nonsense(
     if not isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         raise UsageError(
             f"DKIM does not sign with {type(key).__name__}",
-            hint="give a private key of RSA or Ed25519, as `dkim.load_private_key` reads it",
+            hint="give a private key of RSA or Ed25519, as `dkim.private_key_from_pem` reads it",
         )
     forms = canonicalization.split("/")
     if len(forms) != 2 or not set(forms) <= set(FORMS):

@@ -17,7 +17,7 @@ READERS: tuple[Reader, ...] = ("rfc9989", "rfc7489")
 
 
 class DmarcResult(StrEnum):
-    """The results of RFC 8601 section 2.7.1 for the method `dmarc` (RFC 9989 section 9.1)."""
+    """The results of the method `dmarc` (RFC 9989 section 9.1, RFC 7489 section 11.2)."""
 
     NONE = "none"  # no policy applies: there is none, or there is no usable one
     PASS = "pass"  # noqa: S105 - no password: SPF or DKIM passed, for an aligned domain
