@@ -198,6 +198,16 @@ def test_a_local_part_has_a_record_of_its_own_where_the_domain_says_so(
     assert (found.result, found.owner) == (result, owner)
 
 
+def test_no_name_is_asked_for_twice_or_that_cannot_be():
+    long = ".".join(["a" * 60, "b" * 60, "c" * 60, "example"])
+    for domain, local_part in (("all.example", "default"), (long, "d" * 63)):
+        world = World.from_zone(OF_THE_AUTHOR)
+        world.add(f"default._bimi.{long}", "TXT", b"v=BIMI1; l=https://example.com/a.svg; lps=")
+        found = run(bimi.record_lookup(domain, local_part=local_part), world)
+        assert (found.result, found.owner) == ("found", f"default._bimi.{domain}")
+        assert world.asked == [Question(f"default._bimi.{domain}", "TXT")]
+
+
 def test_the_record_of_a_local_part_stands_where_lps_was_found():
     world = World.from_zone(OF_THE_AUTHOR)
     lookup = bimi.record_lookup(

@@ -86,7 +86,8 @@ def _of_the_author(lookup: BimiLookup, local_part: str) -> Inquiry[BimiLookup]:
     if prefixes and not selector.startswith(tuple(prefix.lower() for prefix in prefixes)):
         return lookup
     owner = f"{selector}._bimi.{lookup.owner.partition('._bimi.')[2]}"
-    if len(owner) > 253:  # RFC 1035 section 2.3.4: no such name can exist
+    # RFC 1035 section 2.3.4: a name over 253 octets cannot exist.
+    if owner == lookup.owner or len(owner) > 253:
         return lookup
     (answer,) = yield (Question(owner, "TXT"),)
     found = _judge(owner, answer)
