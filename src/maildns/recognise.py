@@ -148,7 +148,7 @@ _syntax(
     "bimi",
     """Receivers take a record that breaks the grammar for no record and show no logo. Write
     v=BIMI1; l=https://example.com/logo.svg; with the address of the certificate as a=.""",
-    "draft-brand-indicators-for-message-identification section 4.2",
+    "draft-brand-indicators-for-message-identification section 4.3",
     "v=BIMI1; l:https://example.com/logo.svg",
     "v=BIMI1; l=https://example.com/logo.svg;",
 )

@@ -296,6 +296,25 @@ def test_two_authors_have_no_picture():
     assert (results.dmarc.result, results.bimi) == ("pass", None)
 
 
+ONE_AUTHOR = [
+    # the header, the record that is found
+    (["From: Ann <ann@example.com>"], "ann._bimi.example.com"),
+    (["From: bob@example.com"], "default._bimi.example.com"),
+    (['From: "ann"@example.com'], "default._bimi.example.com"),  # quoted: no selector
+    (["From: ann@example.com, bob@example.com"], None),  # two authors of one domain
+    (["From: ann@example.com", "From: ann@example.com"], None),
+]
+
+
+@pytest.mark.parametrize("header, owner", ONE_AUTHOR)
+def test_the_picture_is_that_of_the_one_author(header, owner):
+    zone = ZONE.replace("sp=quarantine", "").replace("logo.svg", "logo.svg; lps=ann")
+    zone += '\nann._bimi.example.com. TXT "v=BIMI1; l=https://example.com/ann.svg"'
+    results = check(mail(*header), World.from_zone(zone))
+    assert results.dmarc.result == "pass"
+    assert (results.bimi.owner if results.bimi else None) == owner
+
+
 def test_the_check_of_a_null_sender_is_that_of_helo_and_made_once():
     results = check(mail("From: a@example.com"), sender="<>")
     assert results.spf_helo is None
@@ -315,6 +334,14 @@ MISUSE = [
 def test_nonsense_of_the_caller_is_refused(wrong):
     with pytest.raises(UsageError):
         check(mail("From: a@example.com"), **wrong)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "<>"])
+def test_without_an_envelope_the_message_is_judged_all_the_same(nothing):
+    results = check(sign(MESSAGE), signing_world(), sender=nothing, helo=nothing and "")
+    assert [one.result for one in results.dkim] == ["pass"]
+    assert (results.spf.result, results.spf.problem) == ("none", "no domain is known")
+    assert "spf=none" in str(results)
 
 
 def test_under_asyncio_the_results_are_the_same():

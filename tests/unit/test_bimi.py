@@ -157,6 +157,74 @@ def test_what_cannot_be_known_is_not_missing():
     assert run(bimi.record_lookup("one.example"), world).result is bimi.BimiResult.TEMPERROR
 
 
+OF_THE_AUTHOR = """
+default._bimi.all.example.    TXT "v=BIMI1; l=https://example.com/all.svg; lps=;"
+news-letter._bimi.all.example. TXT "v=BIMI1; l=https://example.com/news.svg;"
+none._bimi.all.example.       TXT "v=BIMI1; l=; a=;"
+bad._bimi.all.example.        TXT "v=BIMI1; a=;"
+default._bimi.some.example.   TXT "v=BIMI1; l=; a=; lps=news,Shop;"
+news-letter._bimi.some.example. TXT "v=BIMI1; l=https://example.com/news.svg;"
+shop1._bimi.some.example.     TXT "v=BIMI1; l=https://example.com/shop.svg;"
+ann._bimi.some.example.       TXT "v=BIMI1; l=https://example.com/ann.svg;"
+default._bimi.plain.example.  TXT "v=BIMI1; l=https://example.com/all.svg;"
+ann._bimi.plain.example.      TXT "v=BIMI1; l=https://example.com/ann.svg;"
+"""
+
+
+@pytest.mark.parametrize(
+    "local_part, domain, result, owner",
+    [
+        ("News_.Letter+may", "all.example", "found", "news-letter._bimi.all.example"),
+        ("-news.letter-", "all.example", "found", "news-letter._bimi.all.example"),
+        ("nobody", "all.example", "found", "default._bimi.all.example"),  # has none of its own
+        ("none", "all.example", "declined", "none._bimi.all.example"),
+        ("bad", "all.example", "permerror", "bad._bimi.all.example"),  # as if it was the first
+        ("o'hara", "all.example", "found", "default._bimi.all.example"),  # no selector
+        ("+may", "all.example", "found", "default._bimi.all.example"),  # nothing is left
+        ("a" * 64, "all.example", "found", "default._bimi.all.example"),  # no label
+        ("", "all.example", "found", "default._bimi.all.example"),  # the author is not known
+        ("newsletter", "some.example", "declined", "default._bimi.some.example"),
+        ("news.letter", "some.example", "found", "news-letter._bimi.some.example"),
+        ("SHOP1", "some.example", "found", "shop1._bimi.some.example"),  # case does not count
+        ("ann", "some.example", "declined", "default._bimi.some.example"),  # no prefix is hers
+        ("ann", "plain.example", "found", "default._bimi.plain.example"),  # without lps
+    ],
+)
+def test_a_local_part_has_a_record_of_its_own_where_the_domain_says_so(
+    local_part, domain, result, owner
+):
+    world = World.from_zone(OF_THE_AUTHOR)
+    found = run(bimi.record_lookup(domain, local_part=local_part), world)
+    assert (found.result, found.owner) == (result, owner)
+
+
+def test_no_name_is_asked_for_twice_or_that_cannot_be():
+    long = ".".join(["a" * 60, "b" * 60, "c" * 60, "example"])
+    for domain, local_part in (("all.example", "default"), (long, "d" * 63)):
+        world = World.from_zone(OF_THE_AUTHOR)
+        world.add(f"default._bimi.{long}", "TXT", b"v=BIMI1; l=https://example.com/a.svg; lps=")
+        found = run(bimi.record_lookup(domain, local_part=local_part), world)
+        assert (found.result, found.owner) == ("found", f"default._bimi.{domain}")
+        assert world.asked == [Question(f"default._bimi.{domain}", "TXT")]
+
+
+def test_the_record_of_a_local_part_stands_where_lps_was_found():
+    world = World.from_zone(OF_THE_AUTHOR)
+    lookup = bimi.record_lookup(
+        "sub.all.example", organizational_domain="all.example", local_part="news.letter"
+    )
+    assert run(lookup, world).owner == "news-letter._bimi.all.example"
+    names = ["default._bimi.sub", "default._bimi", "news-letter._bimi"]
+    assert world.asked == [Question(f"{name}.all.example", "TXT") for name in names]
+
+
+def test_a_silent_name_server_is_no_missing_record_of_a_local_part():
+    world = World.from_zone(OF_THE_AUTHOR)
+    world.fail("ann._bimi.all.example", Outcome.UNREACHABLE)
+    found = run(bimi.record_lookup("all.example", local_part="ann"), world)
+    assert (found.result, found.owner) == ("temperror", "ann._bimi.all.example")
+
+
 def test_an_explanation_has_each_tag():
     for text in ("v=BIMI1; l=; a=", f"v=BIMI1; l={LOGO}; a=https://x/; avp=brand; lps=a,b; z=1"):
         parts = bimi.explain(bimi.parse(text))

@@ -1,6 +1,7 @@
 """Signing: what is covered, what is refused, and that the field can travel."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from maildns import World, run
 from maildns.errors import InputError, RecordSyntaxError, UsageError
@@ -82,6 +83,31 @@ REFUSED = [
     ({"mail": b"From: a@example.com\r\nno field\r\n\r\n"}, InputError),
     ({"mail": b""}, InputError),
 ]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ec.generate_private_key(ec.SECP256R1()), KEY.public_key(), b"a key as PEM", None],
+    ids=lambda key: type(key).__name__,
+)
+def test_only_private_keys_of_rsa_and_ed25519_sign(key):
+    with pytest.raises(UsageError, match="does not sign with"):
+        sign(key=key)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"domain": "example.com;l=1"},  # would begin a tag of its own
+        {"selector": "s;x=1"},
+        {"domain": "a@example.com"},
+        {"selector": "*"},
+        {"domain": "exa=mple.com"},
+    ],
+)
+def test_a_name_cannot_bring_tags_of_its_own(options):
+    with pytest.raises(RecordSyntaxError, match="cannot stand in a signature"):
+        sign(**options)
 
 
 @pytest.mark.parametrize("options, error", REFUSED)

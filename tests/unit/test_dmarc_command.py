@@ -170,7 +170,10 @@ MISUSE = [
     (["record", "--reports-to", "nobody"], "not a mail address"),
     (["record", "--reports-to", "\udcff@example.com", "--policy", "x"], "error:"),
     (["check", "example.com", "--spf", "example.com=fine"], "not a result"),
+    (["check", "example.com", "--spf", "pass"], "write example.com=pass"),  # whose?
+    (["check", "example.com", "--dkim", "fail"], "write example.com=fail"),
     (["check", "a..b"], "empty label"),
+    (["check", "a@example.com"], "an address, not a domain"),
     (["check", "\udcff.example"], "error:"),
     (["check", "example.com", "--world", "/nowhere/x"], "cannot read"),
     (["next", "example.com", "--policy", "all", "--world", "/dev/null"], "'all' is not one of"),

@@ -327,6 +327,28 @@ def test_a_name_that_only_has_names_below_it_exists():
     assert judge("empty.example.com", world=world).disposition == "quarantine"
 
 
+@pytest.mark.parametrize("wrong", ["a@example.com", "[192.0.2.1]", ""])
+@pytest.mark.parametrize("reader", ["rfc9989", "rfc7489"])
+def test_an_address_is_not_taken_for_its_domain(wrong, reader):
+    with pytest.raises(RecordSyntaxError):
+        run(dmarc.evaluate(header_from=wrong, reader=reader), World())
+    with pytest.raises(RecordSyntaxError):
+        run(dmarc.organizational_domain(wrong, reader=reader), World())
+
+
+def test_results_are_read_in_either_case_and_nothing_is_needed():
+    world = World()
+    world.add("_dmarc.example.com", "TXT", b"v=DMARC1; p=reject")
+    for spf, dkim, result in [
+        (("Example.COM.", "Pass"), None, "pass"),
+        (None, [("EXAMPLE.com", "PASS")], "pass"),
+        (None, None, "fail"),
+        (("example.com", "bestguess"), [("example.com", "")], "fail"),  # no result that passes
+    ]:
+        verdict = run(dmarc.evaluate(header_from="example.com", spf=spf, dkim=dkim), world)
+        assert verdict.result == result
+
+
 def test_misuse_is_an_exception():
     with pytest.raises(UsageError, match="no reader"):
         judge("example.com", reader="rfc1")

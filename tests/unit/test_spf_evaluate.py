@@ -1,5 +1,7 @@
 """check_host and lookup_tree: verdicts, economy, limits and words, over pretended worlds."""
 
+import tracemalloc
+
 import pytest
 
 from maildns import spf
@@ -100,6 +102,35 @@ def test_the_verdict_follows_the_published_policy(world, ip, domain, result, rea
 def test_a_null_sender_is_checked_by_the_helo_name(world):
     verdict = run(spf.check_host(ip="192.0.2.7", sender="<>", helo="example.com"), world)
     assert (verdict.result, verdict.domain) == ("pass", "example.com")
+
+
+def test_a_path_is_read_without_its_brackets():
+    world = World.from_zone('example.com. TXT "v=spf1 exists:%{l}.e.example -all"')
+    world.add("ann.e.example", "A", "127.0.0.2")
+    for sender in ("ann@example.com", "<ann@example.com>"):
+        assert (
+            run(spf.check_host(ip="192.0.2.1", sender=sender, helo="h.example"), world).result
+            == "pass"
+        )
+
+
+def test_macros_do_not_multiply_what_a_stranger_sends():
+    world = World()
+    world.add(
+        "example.com",
+        "TXT",
+        b"v=spf1 exists:" + b"%{l}" * 15_000 + b".e.example exp=x.example -all",
+    )
+    world.add("x.example", "TXT", b"%{s}" * 15_000)
+    tracemalloc.start()
+    verdict = run(
+        spf.check_host(ip="192.0.2.1", sender="l" * 200_000 + "@example.com", helo="h"), world
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert verdict.result == "fail"
+    assert len(verdict.explanation) <= 1_000
+    assert most < 100_000_000  # all of it would be gigabytes
 
 
 def test_an_address_that_is_none_is_our_misuse(world):

@@ -297,6 +297,7 @@ DIFFS = [
     (["example.com", "example.com"], ["it means the same"], 0),
     (["", "shop.example.net"], ["+ 192.0.2.200 may now send (before: none)"], 0),
     (["example.com", "v=spf1 include:nowhere.example.net"], ["error: after: nowhere"], 1),
+    (["nowhere.example.net", "none.example.net"], ["error: before: nowhere.example.net has no"], 1),
 ]
 
 

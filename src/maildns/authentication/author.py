@@ -42,12 +42,14 @@ class Authors:
     The author domains of a message, each once, in order.
 
     `fields` is how many From fields there are; `problems` say, in words, what could not be
-    read: while there are any, `domains` may not be all.
+    read: while there are any, `domains` may not be all. `local_parts` has what stands before
+    the ``@`` of each address, as it is written, a quoted one as ``""``.
     """
 
     domains: tuple[str, ...] = ()
     fields: int = 0
     problems: tuple[str, ...] = ()
+    local_parts: tuple[str, ...] = ()
 
 
 def header_section(message: bytes) -> bytes:
@@ -87,24 +89,29 @@ def authors_of(message: bytes) -> Authors:
     if len(bodies) > MAX_FIELDS:
         problems.append(f"only the first {MAX_FIELDS} From fields were looked at")
     domains: dict[str, None] = {}
+    local_parts: list[str] = []
     for body in bodies[:MAX_FIELDS]:
         if len(body) > MAX_OCTETS:
             problems.append(f"a From field has more than {MAX_OCTETS} octets")
             continue
-        _Reader(domains, problems).read(body.decode("utf-8", "replace"))
+        _Reader(domains, problems, local_parts).read(body.decode("utf-8", "replace"))
     if not bodies:
         problems.append("there is no From field")
     elif not domains and not problems:
         problems.append("the From field has no address with a domain")
-    return Authors(tuple(domains), len(bodies), tuple(dict.fromkeys(problems)))
+    told = tuple(dict.fromkeys(problems))
+    return Authors(tuple(domains), len(bodies), told, tuple(local_parts))
 
 
 class _Reader:
-    """Reads the addresses of one field (RFC 5322 section 3.4) into *domains* and *problems*."""
+    """Reads the addresses of one field (RFC 5322 section 3.4) into the lists it is given."""
 
-    def __init__(self, domains: dict[str, None], problems: list[str]) -> None:
+    def __init__(
+        self, domains: dict[str, None], problems: list[str], local_parts: list[str]
+    ) -> None:
         self.domains = domains
         self.problems = problems
+        self.local_parts = local_parts
 
     def read(self, text: str) -> None:
         """Take every mailbox of *text*."""
@@ -184,7 +191,9 @@ class _Reader:
             return  # such as the first half of a name with a comma; it claims no domain
         if at_signs > 1:
             self.problems.append("an address of the From field has several @")
-        domain = "".join(tokens[len(tokens) - tokens[::-1].index("@") :])
+        after = len(tokens) - tokens[::-1].index("@")
+        self.local_parts.append("".join(tokens[: after - 1]).strip())
+        domain = "".join(tokens[after:])
         self._domain(_DOTS.sub(".", domain.strip()))
 
     def _domain(self, text: str) -> None:

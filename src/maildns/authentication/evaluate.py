@@ -37,8 +37,8 @@ def authenticate(
     message: bytes | bytearray | memoryview,
     *,
     ip: str,
-    helo: str,
-    sender: str,
+    helo: str | None,
+    sender: str | None,
     authserv_id: str = "localhost",
     readers: Sequence[Reader] = READERS,
     now: float | None = None,
@@ -46,7 +46,7 @@ def authenticate(
     """
     Judge *message* as it came from *ip*, which said *helo* and gave *sender* as MAIL FROM.
 
-    A null *sender* is empty or ``<>``, an unknown *helo* empty; *authserv_id* names the receiver in the field. DMARC
+    A null *sender* is None, empty or ``<>``, an unknown *helo* None or empty; *authserv_id* names the receiver in the field. DMARC
     is evaluated for each of *readers*; the first of them decides. *now*, in seconds since
     1970, is what the expiry of signatures is measured by; the clock's time when left out. Any
     octets are a message. Results of others that stand in it are not looked at.
@@ -61,7 +61,7 @@ def authenticate(
     if not readers or not set(readers) <= set(READERS):
         raise UsageError("which receivers?", hint=f"readers are {', '.join(READERS)}")
     client = str(address_of(ip))
-    given = _Given(bytes(message), client, helo.strip(), _bare(sender), now)
+    given = _Given(bytes(message), client, (helo or "").strip(), _bare(sender or ""), now)
     return (yield from _authenticate(given, authserv_id, tuple(dict.fromkeys(readers))))
 
 
@@ -219,6 +219,9 @@ def _bimi(
     """The assertion record, where DMARC lets a picture be shown; the selector is `default`."""
     if verdict.result is not DmarcResult.PASS or len(authors.domains) != 1:
         return None
+    # Draft section 7.1: several From fields or addresses, and no picture is looked for.
+    if authors.fields != 1 or len(authors.local_parts) != 1:
+        return None
     if verdict.record is None or not _enforces(verdict.record):
         return None
     (author,) = authors.domains
@@ -229,7 +232,9 @@ def _bimi(
     if walk.failed_at or above is None or not _enforces(above):
         return None
     try:
-        lookup = bimi.record_lookup(author, organizational_domain=organizational)
+        lookup = bimi.record_lookup(
+            author, organizational_domain=organizational, local_part=authors.local_parts[0]
+        )
         (found,) = yield from together.run([lookup])
     except RecordSyntaxError:  # the name is too long to have a record
         return None
@@ -238,7 +243,7 @@ def _bimi(
 
 
 def _enforces(record: dmarc.DmarcRecord) -> bool:
-    """Whether the policy is one that BIMI asks for (draft-brand-indicators, section 7)."""
+    """Whether the policy is one that BIMI asks for (draft-brand-indicators, section 7.1)."""
     return (
         record.policy not in {None, Policy.NONE}
         and record.for_subdomains is not Policy.NONE

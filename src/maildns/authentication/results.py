@@ -113,7 +113,8 @@ class AuthenticationResults:
         if self.spf_helo is not None:
             identities.append((self.spf_helo, "smtp.helo", self.helo))
         for verdict, key, identity in identities:
-            yield MethodResult("spf", verdict.result, verdict.problem, ((key, identity),))
+            named = ((key, identity),) if identity else ()
+            yield MethodResult("spf", verdict.result, verdict.problem, named)
 
     def _dkim(self) -> Iterator[MethodResult]:
         if not self.dkim:

@@ -69,7 +69,7 @@ def _spf(verdict: SpfVerdict, ip: str, identity: str) -> Because:
     if verdict.explanation:
         said += f"; it explains: {verdict.explanation}"
     steps = [str(step) for step in verdict.trace]
-    return Because("spf", verdict.result, domain, said, _shortened(steps))
+    return Because("spf", verdict.result, domain or "the envelope", said, _shortened(steps))
 
 
 def _dkim(results: AuthenticationResults) -> Iterator[Because]:

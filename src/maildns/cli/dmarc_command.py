@@ -113,6 +113,8 @@ def _identifier(text: str) -> tuple[str, str]:
     if result not in AUTHENTICATION_RESULTS:
         known = ", ".join(sorted(AUTHENTICATION_RESULTS))
         raise UsageError(f"{result!r} is not a result", hint=f"one of {known}")
+    if not equals and domain.strip().lower() in AUTHENTICATION_RESULTS:
+        raise UsageError(f"whose {text.strip()}?", hint=f"write example.com={text.strip()}")
     return name(domain.strip().rpartition("@")[2]), result
 
 

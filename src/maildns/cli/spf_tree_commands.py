@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +97,11 @@ def _networks(side: SpfRecord | str | None, domain: str, world: BlockingWorld) -
     if side is None:
         return spf.no_policy(domain)
     if isinstance(side, str):
-        return run(spf.networks(side), world)
+        found = run(spf.networks(side), world)
+        if found.decision("192.0.2.1") is not spf.SpfResult.NONE:
+            return found
+        # Most often a name mistyped: no change, or a loss of everything, would mislead.
+        return replace(found, problems=(f"{side} has no SPF record",))
     for term in side.lookup_terms:
         if not domain and str(term).lstrip("+-~?").split("/")[0] in {"a", "mx"}:
             raise UsageError(f"whose {term}?", hint="name the domain: --domain example.com")

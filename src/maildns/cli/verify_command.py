@@ -55,17 +55,12 @@ def command(
     from maildns.authentication import authenticate
     from maildns.cli.mail_file import read_mail
     from maildns.cli.show_record import plain
-    from maildns.errors import UsageError
     from maildns.net.drivers import run
     from maildns.net.world import GivingUp
     from maildns.wiring import world_of
 
     octets = read_mail(message)
     envelope = _return_path(octets) if sender is None else plain(sender)
-    if not helo and not envelope.strip("<> "):
-        raise UsageError(
-            "who sends?", hint="give --sender alice@example.com, or --helo for a bounce"
-        )
     inquiry = authenticate(
         octets, ip=ip, helo=plain(helo), sender=envelope, authserv_id=plain(authserv_id)
     )

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Protocol, TypeGuard, overload
 
 from maildns.ask import Answer, DnssecStatus, Outcome, Question, weakest
 from maildns.dnsdata import Cname, Mx, Rdata, RRset, Soa, Txt, is_within, name, parent
+from maildns.errors import RecordSyntaxError
 from maildns.net.drivers import BlockingWorld
 from maildns.zonefile import parse_rdata, parse_records
 
@@ -131,7 +132,7 @@ class World:
 
     def fail(self, owner: str, outcome: Outcome, rrtype: str | None = None) -> None:
         """Make questions for *owner* end in *outcome*: of *rrtype* alone, or of every type."""
-        self._failing[name(owner), rrtype] = outcome
+        self._failing[name(owner), None if rrtype is None else rrtype.upper()] = outcome
 
     def sign(self, apex: str) -> None:
         """Count *apex* and all below it as signed: their answers are `SECURE`."""
@@ -345,14 +346,25 @@ class GivingUp:
 
 
 def _rdata(rrtype: str, data: TxtText | MxPair) -> Rdata:
-    if isinstance(data, bytes):
-        return Txt.of(data)
-    if isinstance(data, str):
-        return (
-            Txt.of(data)
-            if rrtype == "TXT" and not data.startswith('"')
-            else parse_rdata(rrtype, data)
-        )
-    if rrtype == "MX" and len(data) == 2 and isinstance(data[0], int):
-        return Mx(data[0], name(str(data[1])))
-    return Txt(tuple(part for part in data if isinstance(part, bytes)))
+    if isinstance(data, str) and (rrtype != "TXT" or data.startswith('"')):
+        return parse_rdata(rrtype, data)
+    if rrtype == "TXT" and isinstance(data, bytes | bytearray | str):
+        return Txt.of(data if isinstance(data, str) else bytes(data))
+    if rrtype == "MX" and _is_pair(data):
+        preference, host = data
+        return Mx(int(preference), name(str(host)))
+    if rrtype == "TXT":
+        strings = [part.encode() if isinstance(part, str) else part for part in data]
+        if strings and all(isinstance(part, bytes) for part in strings):
+            return Txt(tuple(part for part in strings if isinstance(part, bytes)))
+    shown = repr(data)[:80]
+    forms = {"TXT": "octets or a list of them", "MX": "the pair (preference, host)"}
+    problem = f"the data of {rrtype} is {forms.get(rrtype, 'its presentation text')}"
+    raise RecordSyntaxError(problem, shown, (0, len(shown)))
+
+
+def _is_pair(data: TxtText | MxPair) -> TypeGuard[MxPair]:
+    """Whether *data* are the preference, of 16 bits (RFC 1035 section 3.3.9), and host of an MX."""
+    if len(data) != 2 or not isinstance(data[1], str):
+        return False
+    return isinstance(data[0], int) and 0 <= data[0] <= 0xFFFF

@@ -80,7 +80,7 @@ SEVERAL: dict[str, Rule] = {
         Severity.WARN,
         "there are several BIMI records at one selector",
         help="""Receivers that find more than one record show no logo. Keep one.""",
-        reference="draft-brand-indicators-for-message-identification section 7.3",
+        reference="draft-brand-indicators-for-message-identification section 7.2",
         bad=(
             'default._bimi.example.com. TXT "v=BIMI1; l=https://example.com/a.svg"\n'
             'default._bimi.example.com. TXT "v=BIMI1; l=https://example.com/b.svg"'

@@ -39,7 +39,7 @@ def build(
 
 
 def _https(uri: str) -> str:
-    # Draft section 4.2: only https; commas and semicolons would end the value.
+    # Draft section 4.3: only https; commas and semicolons would end the value.
     if uri and not uri.lower().startswith("https://"):
         raise UsageError(
             f"{uri!r} is not an https address", "pictures are fetched over HTTPS alone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,10 @@ class BimiResult(StrEnum):
     TEMPERROR = "temperror"  # it cannot be known now
 
 
+_JOINTS = re.compile(r"[-._]+")
+_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
+
+
 @dataclass(frozen=True, slots=True)
 class BimiLookup:
     """The record at `owner`; `reason` says why there is none that counts."""
@@ -33,12 +38,17 @@ class BimiLookup:
 
 
 def record_lookup(
-    domain: str, selector: str = "default", *, organizational_domain: str = ""
+    domain: str,
+    selector: str = "default",
+    *,
+    organizational_domain: str = "",
+    local_part: str = "",
 ) -> Inquiry[BimiLookup]:
     """
     Look up the BIMI record of *domain*, the author's, and then of its organizational domain.
 
-    Whether DMARC lets the picture be shown is not asked. Raises `RecordSyntaxError` when a
+    Where the record asks for it by `lps`, one of the author's own is looked for beside it,
+    by *local_part*, what stands before the ``@`` of the author's address. Whether DMARC lets the picture be shown is not asked. Raises `RecordSyntaxError` when a
     name is none.
     """
     owners = [owner_name(domain, selector)]
@@ -49,8 +59,39 @@ def record_lookup(
         (answer,) = yield (Question(owner, "TXT"),)
         lookup = _judge(owner, answer)
         if lookup.result is not BimiResult.NONE:
-            return lookup
+            return (yield from _of_the_author(lookup, local_part))
     return lookup
+
+
+def local_part_selector(local_part: str) -> str | None:
+    """
+    Make the selector that stands for *local_part*; None where it cannot be one.
+
+    Draft section 4.5: what follows a plus sign goes, dots and underscores become hyphens.
+
+    >>> local_part_selector("News_.Letter+may"), local_part_selector("o'hara")
+    ('news-letter', None)
+    """
+    joined = _JOINTS.sub("-", local_part.partition("+")[0]).strip("-")
+    return joined.lower() if _LABEL.fullmatch(joined) else None
+
+
+def _of_the_author(lookup: BimiLookup, local_part: str) -> Inquiry[BimiLookup]:
+    """The record of the local part, where *lookup* sends there and one stands there (draft section 4.5)."""
+    prefixes = None if lookup.record is None else lookup.record.local_part_prefixes
+    selector = local_part_selector(local_part)
+    if prefixes is None or selector is None:
+        return lookup
+    # No prefix at all means every sender.
+    if prefixes and not selector.startswith(tuple(prefix.lower() for prefix in prefixes)):
+        return lookup
+    owner = f"{selector}._bimi.{lookup.owner.partition('._bimi.')[2]}"
+    # RFC 1035 section 2.3.4: a name over 253 octets cannot exist.
+    if owner == lookup.owner or len(owner) > 253:
+        return lookup
+    (answer,) = yield (Question(owner, "TXT"),)
+    found = _judge(owner, answer)
+    return lookup if found.result is BimiResult.NONE else found
 
 
 def _judge(owner: str, answer: Answer) -> BimiLookup:

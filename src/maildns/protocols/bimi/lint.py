@@ -17,7 +17,7 @@ NOT_HTTPS = rule(
     "the address is not https",
     help="""Picture and certificate are fetched over HTTPS alone; with any other address no picture is
     shown. Put the file on a web server with a certificate, and publish its https address.""",
-    reference=f"{_DRAFT} section 4.2",
+    reference=f"{_DRAFT} section 4.3",
     bad=f"v=BIMI1; l=http://example.com/logo.svg; {_EVIDENCE};",
     good=_GOOD,
 )
@@ -27,7 +27,7 @@ NOT_SVG = rule(
     "the picture is perhaps not SVG",
     help="""The picture must be SVG in the profile Tiny PS; PNG and JPEG are not shown. Its address
     normally ends in .svg or .svgz; some receivers look at that. Convert the picture.""",
-    reference=f"{_DRAFT} section 5.1",
+    reference=f"{_DRAFT} section 4.3.2",
     bad=f"v=BIMI1; l=https://example.com/logo.png; {_EVIDENCE};",
     good=_GOOD,
 )
@@ -38,7 +38,7 @@ NO_EVIDENCE = rule(
     help="""Gmail and Apple show a picture only with a mark certificate, and Gmail the check mark only
     with one for a registered trade mark. Others, such as Yahoo, do without. Order one and publish
     its address in the tag a, if those matter.""",
-    reference=f"{_DRAFT} section 4.2",
+    reference=f"{_DRAFT} section 4.3",
     bad="v=BIMI1; l=https://example.com/logo.svg; a=;",
     good=_GOOD,
 )
@@ -48,7 +48,7 @@ NO_PICTURE = rule(
     "there is a certificate but no picture",
     help="""A record with a but an empty l is neither a declination nor an assertion, and no picture is
     shown. Publish the picture's address, or empty both.""",
-    reference=f"{_DRAFT} section 4.2",
+    reference=f"{_DRAFT} section 4.3",
     bad=f"v=BIMI1; l=; {_EVIDENCE};",
     good=_GOOD,
 )
@@ -58,7 +58,7 @@ DECLINED = rule(
     "the domain declines a picture",
     help="""With l and a empty the domain says that no picture is to be shown beside its mail. Nothing
     is wrong with that.""",
-    reference=f"{_DRAFT} section 4.2",
+    reference=f"{_DRAFT} section 4.3",
     bad="v=BIMI1; l=; a=;",
     good=_GOOD,
 )
@@ -68,7 +68,7 @@ UNKNOWN_TAG = rule(
     "a tag is not known",
     help="""Receivers pass over tags that they do not know. There is no tag s: the selector stands in
     the record's name. Remove the tag.""",
-    reference=f"{_DRAFT} section 4.2",
+    reference=f"{_DRAFT} section 4.3",
     bad=f"{_GOOD} s=default;",
     good=_GOOD,
 )

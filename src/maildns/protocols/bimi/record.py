@@ -1,4 +1,4 @@
-"""The BIMI record, called assertion record in the draft (section 4.2)."""
+"""The BIMI record, called assertion record in the draft (section 4.3)."""
 
 from __future__ import annotations
 

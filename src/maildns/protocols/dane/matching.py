@@ -68,6 +68,8 @@ def match(
     """
     from maildns.protocols.dane import chain
 
+    if isinstance(names, str):  # one name is a sequence of letters, too
+        names = (names,)
     shown = chain.read(chain_der[:MAX_CHAIN])
     if isinstance(shown, str):
         problem = shown
@@ -150,7 +152,7 @@ def _compare(records: Sequence[Tlsa], why_not: WhyNot, *, says: str) -> DaneVerd
     """Apply the rules that hold for every comparison: what is usable, and digest agility."""
     unusable = {record: why_unusable(record) for record in records}
     usable = [record for record in records if unusable[record] is None]
-    strong = drop_weaker_digests(usable)
+    strong = dict.fromkeys(drop_weaker_digests(usable))
     became: dict[Tlsa, str] = {}
     matched: Tlsa | None = None
     for record in records:

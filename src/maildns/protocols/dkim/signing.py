@@ -66,6 +66,7 @@ SIGNED_HEADERS = (
 )
 MAX_LINE = 76
 _FIELD_NAME = re.compile(r"[!-9<-~]+")
+_ODD = re.compile(r"[^a-z0-9._-]+")
 # RFC 6376 section 2.11: what stands for itself in the tag i; the rest is =XX
 _PLAIN = re.compile(rb"[!-:<>-~]")
 
@@ -93,13 +94,13 @@ def sign(  # noqa: PLR0913 - what a signature may say is what can be asked for
     out. *identity* is an address within *domain*. For a message that shall carry two
     signatures, such as RSA and Ed25519, call it for each on the same message.
 
-    Raises `UsageError` when From would not be signed, an RSA key has less than 1024 bits, or
+    Raises `UsageError` when From would not be signed, *key* is of another kind, an RSA key has less than 1024 bits, or
     an argument makes no sense; `RecordSyntaxError` when *domain* or *selector* is no name;
     `InputError` when the message has no From or a line in its header is no field.
     """
     _refuse_nonsense(key, canonicalization, timestamp, expires)
     domain, selector = name(domain), name(selector)
-    key_name(selector, domain)  # must be a name as a whole, too
+    _refuse_odd_name(key_name(selector, domain))
     mail = read_message(message)
     if mail.malformed or not mail.named(b"from"):
         raise InputError(mail.malformed or "the message has no From field")
@@ -132,9 +133,24 @@ def make_signature(key: PrivateKey, data: bytes) -> bytes:
     return cast("Ed25519PrivateKey", key).sign(sha256(data).digest())
 
 
+def _refuse_odd_name(owner: str) -> None:
+    """RFC 6376 section 3.5: d and s are made of letters, digits and hyphens; some use underscores."""
+    odd = _ODD.search(owner)
+    if odd:
+        # A semicolon would begin a tag of its own.
+        raise RecordSyntaxError("this cannot stand in a signature", owner, odd.span())
+
+
 def _refuse_nonsense(
     key: PrivateKey, canonicalization: str, timestamp: int | None, expires: int | None
 ) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    if not isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        raise UsageError(
+            f"DKIM does not sign with {type(key).__name__}",
+            hint="give a private key of RSA or Ed25519, as `dkim.private_key_from_pem` reads it",
+        )
     forms = canonicalization.split("/")
     if len(forms) != 2 or not set(forms) <= set(FORMS):
         raise UsageError(f"there is no canonicalization {canonicalization!r}")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.dnsdata import is_within, name
-from maildns.errors import UsageError
+from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.dmarc.older import evaluate_rfc7489, registered_domain
 from maildns.protocols.dmarc.record import DmarcRecord, Policy, Psd
 from maildns.protocols.dmarc.treewalk import (
@@ -44,7 +44,7 @@ def evaluate(
     *,
     header_from: str,
     spf: tuple[str, str] | None = None,
-    dkim: Iterable[tuple[str, str]] = (),
+    dkim: Iterable[tuple[str, str]] | None = (),
     reader: Reader = "rfc9989",
 ) -> Inquiry[DmarcVerdict]:
     """
@@ -55,10 +55,10 @@ def evaluate(
     counts as not aligned. Local policy and the message's content are not looked at.
 
     Raises `UsageError` for an unknown *reader*, `RecordSyntaxError` when
-    *header_from* is not a domain name.
+    *header_from* is not a domain name, such as an address.
     """
     _check_reader(reader)
-    author = name(header_from)
+    author = _mail_domain(header_from)
     identifiers = usable_identifiers(spf, dkim)
     if reader == "rfc7489":
         return (yield from evaluate_rfc7489(author, identifiers))
@@ -71,12 +71,23 @@ def organizational_domain(domain: str, reader: Reader = "rfc9989") -> Inquiry[st
 
     Where the DNS does not answer, what the walk had found until then decides;
     who must tell that apart asks `tree_walk`. The reader of RFC 7489 asks nothing.
+
+    Raises `UsageError` for an unknown *reader*, `RecordSyntaxError` when *domain* is not a
+    domain name, such as an address.
     """
     _check_reader(reader)
-    start = name(domain)
+    start = _mail_domain(domain)
     if reader == "rfc7489":
         return registered_domain(start)
     return (yield from tree_walk(start)).organizational_domain
+
+
+def _mail_domain(text: str) -> str:
+    """*text* as a name; an address is none, though the DNS could hold such a label."""
+    for sign, what in (("@", "an address"), ("[", "an address literal")):
+        if sign in text:
+            raise RecordSyntaxError(f"this is {what}, not a domain", text, (0, len(text)))
+    return name(text)
 
 
 def _check_reader(reader: str) -> None:

@@ -17,7 +17,7 @@ READERS: tuple[Reader, ...] = ("rfc9989", "rfc7489")
 
 
 class DmarcResult(StrEnum):
-    """The results of RFC 8601 section 2.7.1 for the method `dmarc` (RFC 9989 section 9.1)."""
+    """The results of the method `dmarc` (RFC 9989 section 9.1, RFC 7489 section 11.2)."""
 
     NONE = "none"  # no policy applies: there is none, or there is no usable one
     PASS = "pass"  # noqa: S105 - no password: SPF or DKIM passed, for an aligned domain
@@ -73,7 +73,7 @@ class Sorted(NamedTuple):
 
 
 def usable_identifiers(
-    spf: tuple[str, str] | None, dkim: Iterable[tuple[str, str]]
+    spf: tuple[str, str] | None, dkim: Iterable[tuple[str, str]] | None
 ) -> list[Identifier]:
     """
     Those that can matter: passed, or could not be judged; with a valid domain, each once.
@@ -81,12 +81,13 @@ def usable_identifiers(
     Of signatures the first `MAX_SIGNATURES`: each may cost a walk, and anyone can add one.
     """
     given = [("spf", *spf)] if spf else []
-    given.extend(("dkim", *signature) for signature in dkim)
+    given.extend(("dkim", *signature) for signature in dkim or ())
     kept: dict[Identifier, None] = {}
-    for mechanism, domain, result in given:
+    for mechanism, domain, said in given:
+        result = said.lower()  # a word of RFC 8601 section 2.7, in either case
         if result in {"pass", "temperror"} and domain and len(kept) <= MAX_SIGNATURES:
             try:
-                kept[Identifier(mechanism, name(domain), str(result))] = None
+                kept[Identifier(mechanism, name(domain), result)] = None
             except RecordSyntaxError:
                 continue
     return list(kept)

@@ -82,7 +82,7 @@ def check_host(
     start = _checkable(asked_for)
     if start is None:
         # RFC 7208 section 4.3: malformed, or not a multi-label name
-        problem = f"{asked_for!r} cannot be a mail domain"
+        problem = f"{asked_for!r} cannot be a mail domain" if asked_for else "no domain is known"
         return SpfVerdict(SpfResult.NONE, asked_for, problem=problem)
     problem = explanation = ""
     try:
@@ -157,7 +157,9 @@ class _Check:
         self.rrtype = "A" if self.version == 4 else "AAAA"
         self.point = int(ip)
         self.helo = helo
-        if sender in {"", "<>"}:
+        if sender.startswith("<") and sender.endswith(">"):
+            sender = sender[1:-1]  # RFC 5321 section 4.1.2: a path, as the client gave it
+        if not sender:
             sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
         local, _, self.sender_domain = sender.rpartition("@")
         self.local = local or "postmaster"  # RFC 7208 section 4.3

@@ -24,6 +24,9 @@ _NO_LETTERS: frozenset[str] = frozenset()
 _SIGNS = {"%": "%", "_": " ", "-": "%20"}
 _TOPLABEL = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
+# RFC 5321 section 4.5.3.1: 64 octets of local part and 255 of domain. What is longer was never
+# mail; without a bound, a record full of macros makes gigabytes of it.
+_MAX_VALUE = 1_000
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -43,7 +46,8 @@ class Macro:
     escape: bool = False
 
     def expand(self, value: str) -> str:
-        """Cut, turn and escape *value*."""
+        """Cut, turn and escape *value*, of which the last thousand characters count."""
+        value = value[-_MAX_VALUE:]
         if self.keep is not None or self.reverse or self.delimiters:
             if self.delimiters in {"", "."}:
                 parts = value.split(".")
