@@ -36,20 +36,20 @@ class Answers:
     """What the owner said, by flags or at the prompts; empty where they left it to us."""
 
     domains: tuple[str, ...]
-    host: str
-    ipv4: tuple[str, ...]
-    ipv6: tuple[str, ...]
-    selector: str
-    algorithms: tuple[str, ...]
-    reports_to: tuple[str, ...]
-    policy: str
-    senders: tuple[str, ...]
-    certificate: str
-    key: str
-    mta_sts: str
-    tls_reports_to: tuple[str, ...]
-    clients: bool
-    parked: tuple[str, ...]
+    host: str = ""
+    ipv4: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+    selector: str = ""
+    algorithms: tuple[str, ...] = ("rsa2048",)
+    reports_to: tuple[str, ...] = ()
+    policy: str = ""
+    senders: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
+    mta_sts: str = ""
+    tls_reports_to: tuple[str, ...] = ()
+    clients: bool = False
+    parked: tuple[str, ...] = ()
 
 
 def command(
@@ -98,12 +98,24 @@ def command(
         clients=clients,
         parked=_names(parked),
     )
-    _refuse_existing(config, force=force)
-    sight = _look_around(zone or (), world, server or ())
+    refuse_existing(config, force=force)
+    sight = look_around(zone or (), world, server or ())
     if not yes:
         from maildns.cli.init_questions import ask
 
         given = ask(given, sight)
+    describe(given, sight, config, yes=yes, force=force)
+    output().print("next: maildns plan", markup=False)
+
+
+def describe(
+    given: Answers, sight: Sight, config: Path, *, yes: bool = False, force: bool = False
+) -> None:
+    """
+    Propose a description, show it, and write it with its keys when that is agreed to.
+
+    Raises `typer.Exit` with 2 when it is not.
+    """
     servers, domains = _propose(given, sight)
     _write(config, servers, domains, given, yes=yes, force=force)
 
@@ -132,7 +144,8 @@ class Sight:
         return found
 
 
-def _look_around(zones: Sequence[Path], world: Path | None, servers: Sequence[str]) -> Sight:
+def look_around(zones: Sequence[Path], world: Path | None, servers: Sequence[str]) -> Sight:
+    """Where to look: the zone files *zones*, the file *world*, *servers*, or the system's resolver."""
     from maildns.net.world import World
     from maildns.wiring import read_text, world_of
 
@@ -344,7 +357,6 @@ def _write(
             _make_key(config.parent / key.path, given.algorithms[number])
     replace_file(config, text, fresh=not force)
     console.print(f"wrote {config}", markup=False)
-    console.print("next: maildns plan", markup=False)
 
 
 def _make_key(path: Path, algorithm: str) -> None:
@@ -360,7 +372,8 @@ def _make_key(path: Path, algorithm: str) -> None:
     output().print(f"made the key {path} ({algorithm}, mode 0600)", markup=False)
 
 
-def _refuse_existing(config: Path, *, force: bool) -> None:
+def refuse_existing(config: Path, *, force: bool) -> None:
+    """Raise `InputError` when there is a description already, unless it may be replaced."""
     from maildns.errors import InputError
 
     if config.exists() and not force:
