@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from maildns.dnsdata import Rdata
 
@@ -56,8 +56,7 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
     return max(statuses, key=order.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A name and a record type; make `name` with `maildns.dnsdata.name` where a person wrote it."""
 
     name: str

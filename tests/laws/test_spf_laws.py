@@ -10,6 +10,7 @@ from maildns.ask import Outcome
 from maildns.errors import RecordSyntaxError
 from maildns.net.drivers import run
 from maildns.net.world import World
+from maildns.protocols.spf.program import Block, Program, program
 
 QUICK = settings(max_examples=150, deadline=None)
 
@@ -213,3 +214,61 @@ def test_a_merged_record_passes_what_either_passes(one, other, ip):
         permits = spf.permitted(record)
         if any(address in network for network in (*permits.ip4, *permits.ip6)):
             assert any(address in network for network in (*merged.ip4, *merged.ip6))
+
+
+# Terms as they are written plainly, as they should not be, and as they must not be.
+SPELLINGS = st.one_of(
+    MECHANISMS,
+    ALLS,
+    st.builds(
+        "{}{}:{}{}".format,
+        st.sampled_from(["", "+", "-", "++", "~+"]),
+        st.sampled_from(["ip4", "IP4", "ip6", "ip6", "a", "mx", "include", "exists", "ptr", "exp"]),
+        st.one_of(
+            NAMES,
+            st.ip_addresses().map(str),
+            st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2,4}", fullmatch=True),
+            st.from_regex(r"[0-9a-fA-F]{0,5}(:{1,2}[0-9a-f]{0,4}){1,8}", fullmatch=True),
+            st.from_regex(r"[a-zA-Z0-9_-]{0,3}(\.[a-z0-9-]{0,3}){0,3}\.?", fullmatch=True),
+        ),
+        st.sampled_from(
+            ["", "/0", "/8", "/24", "/32", "/032", "/128", "/129", "/", "//64", "/\u0663"]
+        ),
+    ),
+    st.builds(
+        "{}={}".format,
+        st.sampled_from(["redirect", "exp", "+exp", "Redirect", "-redirect", "foo", "+ip4", "ip4"]),
+        NAMES,
+    ),
+    st.sampled_from(["", "a", "+mx", "a/24", "+all", "ALL", "a:" + "x" * 64 + ".example", "\tall"]),
+)
+SPELLED = st.builds(
+    lambda version, terms: " ".join([version, *terms]),
+    st.sampled_from(["v=spf1", "v=spf1", "V=spf1", "v=spf10", ""]),
+    st.lists(SPELLINGS, max_size=4),
+)
+
+
+@settings(QUICK, max_examples=1_000)
+@given(SPELLED | st.builds("v=spf1 {}".format, st.text("abimpx46:/.-%{}=~+ all\t\u00e4")))
+def test_what_is_read_quickly_is_read_as_by_the_grammar(text):
+    assert outcome(program, text) == outcome(lambda known: Program.of(spf.parse(known)), text)
+
+
+def outcome(reader, text):
+    """All that an evaluation takes of a record, or the fault and its place."""
+    try:
+        made = reader(text)
+    except RecordSyntaxError as error:
+        return error.problem, error.source, error.span
+    return [plain(part) for part in (*made.parts, made.redirect, made.explanation)]
+
+
+def plain(part):
+    if isinstance(part, Block):
+        return part.texts, part.results, part.tests4, part.tests6
+    if part is None:
+        return None
+    made_of = part.spec.text if part.spec and part.fixed is None else None
+    what = part.text, part.kind, part.rrtype, part.result, part.fixed, made_of
+    return (*what, part.shift4, part.shift6)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from maildns import dnsdata
-from maildns.ask import Answer
+from maildns.ask import Answer, Outcome
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.record import SpfRecord, SpfResult, is_spf, parse
 
@@ -40,6 +41,10 @@ class Step(NamedTuple):
         return f"{'  ' * self.depth}{self.domain}: {self.term}: {self.answer} ({sign})"
 
 
+# As `Step(...)`, from a tuple of its fields; an evaluation makes many.
+step: Callable[[tuple[int, str, str, str | Answer, int, bool]], Step] = partial(tuple.__new__, Step)
+
+
 def shown(answer: Answer) -> str:
     """The question and what came of it, at most ten records."""
     if not answer.found:
@@ -47,8 +52,7 @@ def shown(answer: Answer) -> str:
     return f"{answer.question}: " + ", ".join(str(record) for record in answer.records[:10])
 
 
-@dataclass(frozen=True, slots=True)
-class SpfVerdict:
+class SpfVerdict(NamedTuple):
     """
     How an evaluation ended.
 
@@ -97,7 +101,7 @@ def select(answer: Answer) -> SpfRecord | None:
 
 def select_text(answer: Answer) -> str | None:
     """Choose as `select` does, without reading the text."""
-    if answer.failed:
+    if answer.outcome is not Outcome.FOUND and answer.failed:
         problem = f"the TXT records of {answer.question.name} cannot be known"
         raise Stop(SpfResult.TEMPERROR, f"{problem}: {answer.detail or answer.outcome}")
     texts = spf_texts(answer)
