@@ -261,12 +261,12 @@ def outcome(reader, text):
         made = reader(text)
     except RecordSyntaxError as error:
         return error.problem, error.source, error.span
-    return [plain(part) for part in (*made.parts, made.redirect, made.explanation)]
+    return [plain(part) for part in (*made.parts, made.redirect, made.exp)]
 
 
 def plain(part):
     if isinstance(part, Block):
-        return part.texts, part.results, part.tests4, part.tests6
+        return part.tests
     if part is None:
         return None
     made_of = part.spec.text if part.spec and part.fixed is None else None

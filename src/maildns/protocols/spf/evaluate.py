@@ -19,7 +19,8 @@ from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
-from maildns.protocols.spf.program import Ask, Block, program
+from maildns.protocols.spf.plain import key
+from maildns.protocols.spf.program import Ask, Block, missed, program
 from maildns.protocols.spf.record import SpfResult
 from maildns.protocols.spf.verdict import (
     MAX_LOOKUPS,
@@ -110,6 +111,7 @@ class _Client:
         self.version = ip.version
         self.rrtype = "A" if self.version == 4 else "AAAA"
         self.point = int(ip)
+        self.key = key(ip)
 
     @cached_property
     def text(self) -> str:
@@ -194,7 +196,7 @@ class _Check:
         except RecordSyntaxError as error:
             raise faulty(answer, error) from None
         if not included:
-            self.exp = None if ready.explanation is None else (ready.explanation, domain)
+            self.exp = None if ready.exp is None else (ready.exp, domain)
         for part in ready.parts:
             if isinstance(part, Block):
                 result = self._block(part, domain, depth)
@@ -209,17 +211,17 @@ class _Check:
 
     def _block(self, block: Block, domain: str, depth: int) -> SpfResult | None:
         """Try what asks nothing."""
-        client = self.client
-        place = block.match(client.version, client.point)
-        if place:
-            self.trace += block.missed(depth, domain, place)
+        place = block.match(self.client.key)
         if place < 0:
+            self.trace += block.missed(depth, domain)
             return None
-        text = block.texts[place]
+        for _, _, text, _ in block.tests[:place]:
+            self.trace.append(missed(depth, domain, text))
+        _, _, text, result = block.tests[place]
         self.trace.append(step((depth, domain, text, "matches at once", 0, True)))
         if depth == 0:
             self.decided_by = text
-        return block.results[place]
+        return result
 
     def _try(self, ask: Ask, domain: str, depth: int) -> Inquiry[SpfResult | None]:
         """Try a term that asks; its step stands before those of what it includes."""

@@ -10,10 +10,25 @@ any value of `record` being made. Whatever is not so plain is None here, right o
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-Network: TypeAlias = tuple[str, int, int]
-"""A network's term, how far an address is shifted right, and what is left of one that matches."""
+from maildns.protocols.spf.record import SpfResult
+
+Test: TypeAlias = tuple[int, int, str, SpfResult]
+"""
+A term that asks nothing: how far the `key` of an address is shifted right, what is left of one
+that matches, the term's text, and its result.
+"""
+
+SIX = 1 << 128
+"""What keys of IPv6 have and keys of IPv4 have not, so that none matches the other's networks."""
+
+
+def key(address: IPv4Address | IPv6Address) -> int:
+    """The number to match *address* by (RFC 7208 section 5.6)."""
+    return int(address) | SIX if address.version == 6 else int(address)
+
 
 # The octets of an address, by their place; a leading zero makes no number (RFC 7208 section 12).
 _O1, _O2, _O3, _O4 = (
@@ -33,14 +48,15 @@ _NAMED = re.compile(
     r"((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
 )
 _MAX_NAME = 253
+_PASS = SpfResult.PASS
 
 
-def plain_ip4(word: str) -> Network | None:
+def plain_ip4(word: str) -> Test | None:
     """
     Read *word*, which begins with ``ip4:``.
 
     >>> plain_ip4("ip4:192.0.2.0/24"), plain_ip4("ip4:192.0.2.01")
-    (('ip4:192.0.2.0/24', 8, 12582914), None)
+    ((8, 12582914, 'ip4:192.0.2.0/24', <SpfResult.PASS: 'pass'>), None)
     """
     address, slash, length = word[4:].partition("/")
     try:
@@ -49,15 +65,15 @@ def plain_ip4(word: str) -> Network | None:
         shift = _SHIFTS4[length] if slash else 0
     except (KeyError, ValueError):
         return None
-    return word if shift or not slash else word[:-3], shift, point >> shift
+    return shift, point >> shift, word if shift or not slash else word[:-3], _PASS
 
 
-def plain_ip6(word: str) -> Network | None:
+def plain_ip6(word: str) -> Test | None:
     """
     Read *word*, which begins with ``ip6:``.
 
-    >>> plain_ip6("ip6:2001:db8::/32"), plain_ip6("ip6:2001:DB8::/32")
-    (('ip6:2001:db8::/32', 96, 536939960), None)
+    >>> plain_ip6("ip6:2001:db8::/32")[2:], plain_ip6("ip6:2001:DB8::/32")
+    (('ip6:2001:db8::/32', <SpfResult.PASS: 'pass'>), None)
     """
     match = _IP6.fullmatch(word)
     if match is None:
@@ -67,8 +83,16 @@ def plain_ip6(word: str) -> Network | None:
     shift = _SHIFTS6.get(length, -1) if length else 0
     if len(head) + len(tail) > _MAX_GROUPS or shift < 0:
         return None
-    point = _joined(head) << 16 * (8 - len(head)) | _joined(tail)
-    return word if shift or not length else word[:-4], shift, point >> shift
+    point = SIX | _joined(head) << 16 * (8 - len(head)) | _joined(tail)
+    return shift, point >> shift, word if shift or not length else word[:-4], _PASS
+
+
+def _after_plus(word: str) -> Test | None:
+    return NETWORKS[word[1:5]](word[1:]) if word[4:5] == ":" else None
+
+
+NETWORKS = {"ip4:": plain_ip4, "ip6:": plain_ip6, "+ip4": _after_plus, "+ip6": _after_plus}
+"""How to read a term, by the four characters at its start."""
 
 
 def _joined(groups: list[str]) -> int:

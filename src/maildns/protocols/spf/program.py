@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.macro import DomainSpec
-from maildns.protocols.spf.plain import plain_ip4, plain_ip6, plain_name
+from maildns.protocols.spf.plain import NETWORKS, SIX, Test, plain_name
 from maildns.protocols.spf.record import (
     MAX_OCTETS,
     VERSION,
@@ -30,6 +30,7 @@ from maildns.protocols.spf.record import (
     SpfRecord,
     SpfResult,
     Term,
+    is_spf,
     parse,
     parse_term,
 )
@@ -39,61 +40,41 @@ _CACHED_OCTETS = 2_048  # longer texts are read each time, so that the cache sta
 _CACHED_WORD = 100  # characters; the same terms stand in many records
 _REMEMBERED = 64  # domains with the same text, of which the steps are kept
 _RESULTS = {"": SpfResult.PASS} | {sign.value: sign.result for sign in Qualifier}
-_NETWORKS = {"ip4:": plain_ip4, "ip6:": plain_ip6}
-_NEEDLESS = {"+ip4:", "+ip6:"}
 _FIRST = {"include": "TXT", "mx": "MX", "exists": "A"}  # the first question of a mechanism
-
-Test: TypeAlias = tuple[int, int, int]  # how far to shift, what is left of a match, its place
+_MODIFIERS = frozenset({"redirect", "exp"})
 
 
 class Block:
     """Directives that stand together and ask nothing."""
 
-    __slots__ = ("_missed", "results", "tests4", "tests6", "texts")
+    __slots__ = ("_missed", "tests")
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.results: list[SpfResult] = []
-        self.tests4: list[Test] = []
-        self.tests6: list[Test] = []
+        self.tests: list[Test] = []
         self._missed: dict[tuple[int, str], list[Step]] | None = None
 
-    def match(self, version: int, point: int) -> int:
-        """The place of the first directive that matches the address; -1 for none."""
-        # RFC 7208 section 5.6: a network of the other version never matches
-        for shift, value, place in self.tests4 if version == 4 else self.tests6:
-            if point >> shift == value:
+    def match(self, key: int) -> int:
+        """The place of the first directive that matches an address (`plain.key`); -1 for none."""
+        for place, (shift, value, _text, _result) in enumerate(self.tests):
+            if key >> shift == value:
                 return place
         return -1
 
-    def missed(self, depth: int, domain: str, place: int) -> list[Step]:
-        """The steps before *place*, where the first directive matches; -1: all, as none does."""
+    def missed(self, depth: int, domain: str) -> list[Step]:
+        """The steps of an evaluation that none of them matches."""
         if self._missed is None:
             self._missed = {}
         made = self._missed.get((depth, domain))
-        if made is not None:
-            return made if place < 0 else made[:place]
-        texts = self.texts if place < 0 else self.texts[:place]
-        made = [step((depth, domain, text, "another address", 0, False)) for text in texts]
-        if place < 0 and len(self._missed) < _REMEMBERED:
-            self._missed[depth, domain] = made
+        if made is None:
+            made = [missed(depth, domain, text) for _, _, text, _ in self.tests]
+            if len(self._missed) < _REMEMBERED:
+                self._missed[depth, domain] = made
         return made
 
 
-class Free:
-    """A directive that asks nothing; `version` 0 is both."""
-
-    __slots__ = ("result", "shift", "text", "value", "version")
-
-    def __init__(self, directive: Directive) -> None:
-        mechanism = directive.mechanism
-        self.text = str(directive)
-        self.result = directive.qualifier.result
-        self.version, self.shift, self.value = 0, 128, 0  # `all`, RFC 7208 section 5.1
-        if isinstance(mechanism, Ip4 | Ip6):
-            self.version = mechanism.address.version
-            self.shift = (32 if self.version == 4 else 128) - mechanism.prefix
-            self.value = int(mechanism.address) >> self.shift
+def missed(depth: int, domain: str, text: str) -> Step:
+    """The step of a directive that asks nothing and does not match."""
+    return step((depth, domain, text, "another address", 0, False))
 
 
 class Ask:
@@ -130,13 +111,79 @@ class Ask:
         return made
 
 
-Made: TypeAlias = Free | Ask | None  # None of a modifier that receivers ignore
+Made: TypeAlias = Test | Ask | None  # None of a modifier that receivers ignore
+
+
+class Program:
+    """The parts of a record in order, and its modifiers."""
+
+    __slots__ = ("_tests", "exp", "parts", "redirect")
+
+    def __init__(self) -> None:
+        self.parts: list[Block | Ask] = []
+        self.redirect: Ask | None = None
+        self.exp: Ask | None = None
+        self._tests: list[Test] | None = None  # those of the block that may still grow
+
+    @classmethod
+    def of(cls, record: SpfRecord) -> Program:
+        """Make one of a record's value."""
+        program = cls()
+        for term in record.terms:
+            program.add(_made(term))
+        return program
+
+    @classmethod
+    def read(cls, words: Iterable[str]) -> Program:
+        """Make one of terms; raises `RecordSyntaxError`, which does not tell the place."""
+        program = cls()
+        for word in words:
+            reader = NETWORKS.get(word[:4])
+            # Networks are seldom in two records, and quicker read than remembered.
+            if reader is not None and (network := reader(word)) is not None:
+                (program._tests or program._begin()).append(network)
+            elif word:
+                program.add(_read_cached(word) if len(word) <= _CACHED_WORD else _read(word))
+        return program
+
+    def add(self, made: Made) -> None:
+        """Add a term; raises `RecordSyntaxError` for a second redirect or exp."""
+        if isinstance(made, tuple):
+            (self._tests or self._begin()).append(made)
+        elif made is None or made.kind in _MODIFIERS:
+            self._modify(made)  # neighbours of a modifier are neighbours of each other
+        else:
+            self.parts.append(made)
+            self._tests = None
+
+    def _begin(self) -> list[Test]:
+        block = Block()
+        self.parts.append(block)
+        self._tests = block.tests
+        return block.tests
+
+    def _modify(self, made: Ask | None) -> None:
+        if made is None:
+            return
+        # RFC 7208 section 6: they "MUST NOT appear in a record more than once each"
+        if getattr(self, made.kind) is not None:
+            raise RecordSyntaxError(f"{made.kind}= may stand only once", made.text, (0, 1))
+        setattr(self, made.kind, made)
 
 
 def _made(term: Term) -> Made:
-    if isinstance(term, Directive) and not term.mechanism.asks:
-        return Free(term)
-    return Ask.of(term) if isinstance(term, Directive | Redirect | Explanation) else None
+    if isinstance(term, Redirect | Explanation):
+        return Ask.of(term)
+    if not isinstance(term, Directive):
+        return None
+    mechanism, result = term.mechanism, term.qualifier.result
+    if isinstance(mechanism, All):
+        return SIX.bit_length(), 0, str(term), result  # matches any address
+    if not isinstance(mechanism, Ip4 | Ip6):
+        return Ask.of(term)
+    bits, mark = (32, 0) if mechanism.address.version == 4 else (128, SIX)
+    shift = bits - mechanism.prefix
+    return shift, (mark | int(mechanism.address)) >> shift, str(term), result
 
 
 def _read(word: str) -> Made:
@@ -150,83 +197,13 @@ def _read(word: str) -> Made:
 _read_cached = lru_cache(maxsize=16384)(_read)
 
 
-class Program:
-    """The parts of a record in order, and its modifiers."""
-
-    __slots__ = ("_block", "explanation", "parts", "redirect")
-
-    def __init__(self) -> None:
-        self.parts: list[Block | Ask] = []
-        self.redirect: Ask | None = None
-        self.explanation: Ask | None = None
-        self._block: Block | None = None
-
-    @classmethod
-    def of(cls, record: SpfRecord) -> Program:
-        """Make one of a record's value."""
-        made = cls()
-        for term in record.terms:
-            made.add(_made(term))
-        return made
-
-    def read(self, words: Iterable[str]) -> None:
-        """Add the terms *words*; raises `RecordSyntaxError` for a wrong one, without its place."""
-        for written in words:
-            word = written[1:] if written[:5] in _NEEDLESS else written
-            reader = _NETWORKS.get(word[:4])
-            if reader is not None and (network := reader(word)) is not None:
-                text, shift, value = network
-                block = self._block or self._begun()
-                tests = block.tests4 if reader is plain_ip4 else block.tests6
-                tests.append((shift, value, len(block.texts)))
-                block.texts.append(text)
-                block.results.append(SpfResult.PASS)
-            elif word:
-                self.add(_read_cached(word) if len(word) <= _CACHED_WORD else _read(word))
-
-    def add(self, made: Made) -> None:
-        """Add a term; raises `RecordSyntaxError` for a second one of which one is allowed."""
-        if isinstance(made, Ask):
-            self._ask(made)
-        elif made is not None:
-            block = self._block or self._begun()
-            test = made.shift, made.value, len(block.texts)
-            if made.version != 6:
-                block.tests4.append(test)
-            if made.version != 4:
-                block.tests6.append(test)
-            block.texts.append(made.text)
-            block.results.append(made.result)
-
-    def _begun(self) -> Block:
-        self._block = Block()
-        self.parts.append(self._block)
-        return self._block
-
-    def _ask(self, ask: Ask) -> None:
-        if ask.kind not in {"redirect", "exp"}:
-            self.parts.append(ask)
-            self._block = None
-            return
-        # RFC 7208 section 6; neighbours of a modifier are neighbours of each other
-        if (self.redirect if ask.kind == "redirect" else self.explanation) is not None:
-            raise RecordSyntaxError(f"{ask.kind}= may stand only once", ask.text, (0, 1))
-        if ask.kind == "redirect":
-            self.redirect = ask
-        else:
-            self.explanation = ask
-
-
 def _program(text: str) -> Program:
-    version, *words = text.split(" ")
-    if version.lower() != VERSION or len(text) > MAX_OCTETS:
-        return Program.of(parse(text))
-    made = Program()
-    try:
-        made.read(words)
-    except RecordSyntaxError:
-        return Program.of(parse(text))  # which tells of the first fault, and its place
-    return made
+    if is_spf(text) and len(text) <= MAX_OCTETS:
+        try:
+            return Program.read(text[len(VERSION) :].split(" "))
+        except RecordSyntaxError:
+            pass  # the grammar tells of the first fault, and its place
+    return Program.of(parse(text))
 
 
 _program_cached = lru_cache(maxsize=8192)(_program)
