@@ -20,7 +20,7 @@ from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
 from maildns.protocols.spf.plain import key
-from maildns.protocols.spf.program import Ask, Block, missed, program
+from maildns.protocols.spf.program import Ask, Block, Named, Program, missed, program
 from maildns.protocols.spf.record import SpfResult
 from maildns.protocols.spf.verdict import (
     MAX_LOOKUPS,
@@ -84,10 +84,12 @@ def check_host(
     problem = explanation = ""
     try:
         (answer,) = yield (Question(start, "TXT"),)
-        result = yield from check.policy(answer, start, depth=0, included=False)
-        if result is _NONE:
-            problem = "there is no SPF record"
-        elif result is _FAIL and check.exp is not None:
+        ready = _ready(answer)
+        if ready is None:
+            result, problem = _NONE, "there is no SPF record"
+        else:
+            result = yield from check.policy(ready, start, depth=0, included=False)
+        if result is _FAIL and check.exp is not None:
             explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
@@ -178,23 +180,16 @@ class _Check:
         self.lookups = 0
         self.voids = 0
         self.trace: list[Step] = []
-        self.exp: tuple[Ask, str] | None = None
+        self.exp: tuple[Named, str] | None = None
         self.decided_by = ""
         self._names: list[str] | None = None
 
     # --- policies -----------------------------------------------------------------
 
     def policy(
-        self, answer: Answer, domain: str, *, depth: int, included: bool
+        self, ready: Program, domain: str, *, depth: int, included: bool
     ) -> Inquiry[SpfResult]:
-        """The result of the policy of *domain*, whose TXT records are *answer* (RFC 7208 section 4)."""
-        text = select_text(answer)
-        if text is None:
-            return _NONE
-        try:
-            ready = program(text)
-        except RecordSyntaxError as error:
-            raise faulty(answer, error) from None
+        """The result of the policy of *domain* (RFC 7208 section 4)."""
         if not included:
             self.exp = None if ready.exp is None else (ready.exp, domain)
         for part in ready.parts:
@@ -248,7 +243,7 @@ class _Check:
         return ask.result
 
     def _redirect(
-        self, redirect: Ask, domain: str, *, depth: int, included: bool
+        self, redirect: Named, domain: str, *, depth: int, included: bool
     ) -> Inquiry[SpfResult]:
         self._spend(redirect.text, domain)
         target = yield from self._name(redirect, domain)
@@ -256,9 +251,9 @@ class _Check:
             found = f"the policy of {target} holds"
             self.trace.append(step((depth, domain, redirect.text, found, 1, True)))
             (answer,) = yield (Question(target, "TXT"),)
-            result = yield from self.policy(answer, target, depth=depth, included=included)
-            if result is not _NONE:
-                return result
+            ready = _ready(answer)
+            if ready is not None:
+                return (yield from self.policy(ready, target, depth=depth, included=included))
         # RFC 7208 section 6.1: no record, or a malformed name
         problem = f"{redirect.text} of {domain} leads to no SPF record"
         raise Stop(SpfResult.PERMERROR, problem)
@@ -286,8 +281,11 @@ class _Check:
     def _judge(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
         """Whether *ask* matches, by the *answer* to its first question."""
         if ask.kind == "include":
-            result = yield from self.policy(answer, target, depth=depth + 1, included=True)
-            return self._included(ask, result, target)
+            ready = _ready(answer)
+            if ready is None:
+                raise _leads_nowhere(ask)
+            result = yield from self.policy(ready, target, depth=depth + 1, included=True)
+            return result is _PASS, f"{target} says {result.value}"
         self._settle(answer)
         if ask.kind == "mx":
             return (yield from self._mx(ask, answer, target))
@@ -295,11 +293,6 @@ class _Check:
             return self._has_client(ask, answer), answer
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         return answer.outcome is _FOUND, answer
-
-    def _included(self, ask: Ask, result: SpfResult, target: str) -> Found:
-        if result is _NONE:
-            raise _leads_nowhere(ask)
-        return result is _PASS, f"{target} says {result.value}"
 
     def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Found]:
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
@@ -384,7 +377,7 @@ class _Check:
 
     # --- macros ---------------------------------------------------------------------
 
-    def _name(self, ask: Ask, domain: str) -> Inquiry[str | None]:
+    def _name(self, ask: Named, domain: str) -> Inquiry[str | None]:
         """The name that *ask* asks for; None where it cannot be one."""
         if ask.fixed is not None:
             return ask.fixed
@@ -430,7 +423,7 @@ class _Check:
                 return self.receiver
         return "unknown" if self.timestamp is None else str(self.timestamp)
 
-    def explanation(self, exp: Ask, domain: str) -> Inquiry[str]:
+    def explanation(self, exp: Named, domain: str) -> Inquiry[str]:
         """
         The publisher's text for this refusal (RFC 7208 section 6.2).
 
@@ -447,7 +440,7 @@ class _Check:
             if len(answer.records) != 1 or not isinstance(answer.records[0], dnsdata.Txt):
                 return ""
             text = answer.records[0].text
-            parts = macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
+            parts = _explanation_parts(text)
             letters = {part.letter for part in parts if isinstance(part, macro.Macro)}
             p = (yield from self._p(domain)) if "p" in letters else ""
             return macro.expand(parts, self._values(letters, domain, p))[:MAX_EXPLANATION]
@@ -455,6 +448,22 @@ class _Check:
             return ""
         finally:
             self.lookups, self.voids = spent
+
+
+@lru_cache(maxsize=256)  # a refused sender comes again
+def _explanation_parts(text: str) -> tuple[macro.Part, ...]:
+    return macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
+
+
+def _ready(answer: Answer) -> Program | None:
+    """The policy that *answer* publishes; None where there is none."""
+    text = select_text(answer)
+    if text is None:
+        return None
+    ready = program(text)
+    if isinstance(ready, RecordSyntaxError):
+        raise faulty(answer, ready)
+    return ready
 
 
 def _leads_nowhere(include: Ask) -> Stop:

@@ -77,41 +77,48 @@ def missed(depth: int, domain: str, text: str) -> Step:
     return step((depth, domain, text, "another address", 0, False))
 
 
-class Ask:
+class Named:
     """
-    A term that asks, with its text.
+    A term with a name: a modifier, or, as an `Ask`, a mechanism.
 
-    `kind` is the name of its mechanism or modifier; `rrtype` the type of its first question,
-    empty where it is that of the client's addresses. `fixed` is the name to ask for; where
-    there is none, `spec` is what makes it, and without both it is the domain's own.
+    `kind` is the term's own name. `fixed` is the domain name to ask for; where there is none,
+    `spec` is what makes it, and without both it is that of the policy.
     """
 
-    __slots__ = ("fixed", "kind", "result", "rrtype", "shift4", "shift6", "spec", "text")
+    __slots__ = ("fixed", "kind", "spec", "text")
 
     def __init__(
-        self, text: str, kind: str, sign: str, fixed: str | None, spec: DomainSpec | None = None
+        self, text: str, kind: str, fixed: str | None, spec: DomainSpec | None = None
     ) -> None:
         self.text = text
         self.kind = kind
-        self.rrtype = _FIRST.get(kind, "")
-        self.result = _RESULTS[sign]
         self.fixed = fixed
         self.spec = spec
+
+
+class Ask(Named):
+    """
+    A directive that asks.
+
+    `rrtype` is the type of its first question, empty where it is that of the client's addresses;
+    of those, the last bits do not count: `shift4` and `shift6` of them.
+    """
+
+    __slots__ = ("result", "rrtype", "shift4", "shift6")
+
+    def __init__(
+        self, text: str, kind: str, fixed: str | None, spec: DomainSpec | None, *, sign: str
+    ) -> None:
+        self.text = text  # all here, as a record has many
+        self.kind = kind
+        self.fixed = fixed
+        self.spec = spec
+        self.rrtype = _FIRST.get(kind, "")
+        self.result = _RESULTS[sign]
         self.shift4 = self.shift6 = 0
 
-    @classmethod
-    def of(cls, term: Directive | Redirect | Explanation) -> Ask:
-        """Make one of a term's value."""
-        what = term.mechanism if isinstance(term, Directive) else term
-        sign = term.qualifier.value if isinstance(term, Directive) else ""
-        spec = None if isinstance(what, All | Ip4 | Ip6) else what.domain
-        made = cls(str(term), what.name, sign, spec.fixed if spec else None, spec)
-        if isinstance(what, A | Mx):
-            made.shift4, made.shift6 = 32 - what.prefix4, 128 - what.prefix6
-        return made
 
-
-Made: TypeAlias = Test | Ask | None  # None of a modifier that receivers ignore
+Made: TypeAlias = Test | Named | None  # None of a modifier that receivers ignore
 
 
 class Program:
@@ -121,8 +128,8 @@ class Program:
 
     def __init__(self) -> None:
         self.parts: list[Block | Ask] = []
-        self.redirect: Ask | None = None
-        self.exp: Ask | None = None
+        self.redirect: Named | None = None
+        self.exp: Named | None = None
         self._tests: list[Test] | None = None  # those of the block that may still grow
 
     @classmethod
@@ -137,24 +144,28 @@ class Program:
     def read(cls, words: Iterable[str]) -> Program:
         """Make one of terms; raises `RecordSyntaxError`, which does not tell the place."""
         program = cls()
+        tests = None
         for word in words:
             reader = NETWORKS.get(word[:4])
             # Networks are seldom in two records, and quicker read than remembered.
             if reader is not None and (network := reader(word)) is not None:
-                (program._tests or program._begin()).append(network)
+                if tests is None:
+                    tests = program._begin()
+                tests.append(network)
             elif word:
                 program.add(_read_cached(word) if len(word) <= _CACHED_WORD else _read(word))
+                tests = program._tests
         return program
 
     def add(self, made: Made) -> None:
         """Add a term; raises `RecordSyntaxError` for a second redirect or exp."""
-        if isinstance(made, tuple):
-            (self._tests or self._begin()).append(made)
-        elif made is None or made.kind in _MODIFIERS:
-            self._modify(made)  # neighbours of a modifier are neighbours of each other
-        else:
+        if isinstance(made, Ask):
             self.parts.append(made)
             self._tests = None
+        elif isinstance(made, tuple):
+            (self._tests or self._begin()).append(made)
+        elif made is not None:  # neighbours of a modifier are neighbours of each other
+            self._modify(made)
 
     def _begin(self) -> list[Test]:
         block = Block()
@@ -162,9 +173,7 @@ class Program:
         self._tests = block.tests
         return block.tests
 
-    def _modify(self, made: Ask | None) -> None:
-        if made is None:
-            return
+    def _modify(self, made: Named) -> None:
         # RFC 7208 section 6: they "MUST NOT appear in a record more than once each"
         if getattr(self, made.kind) is not None:
             raise RecordSyntaxError(f"{made.kind}= may stand only once", made.text, (0, 1))
@@ -173,17 +182,22 @@ class Program:
 
 def _made(term: Term) -> Made:
     if isinstance(term, Redirect | Explanation):
-        return Ask.of(term)
+        return Named(str(term), term.name, term.domain.fixed, term.domain)
     if not isinstance(term, Directive):
         return None
-    mechanism, result = term.mechanism, term.qualifier.result
+    text, mechanism = str(term), term.mechanism
     if isinstance(mechanism, All):
-        return SIX.bit_length(), 0, str(term), result  # matches any address
-    if not isinstance(mechanism, Ip4 | Ip6):
-        return Ask.of(term)
-    bits, mark = (32, 0) if mechanism.address.version == 4 else (128, SIX)
-    shift = bits - mechanism.prefix
-    return shift, (mark | int(mechanism.address)) >> shift, str(term), result
+        return SIX.bit_length(), 0, text, term.qualifier.result  # matches any address
+    if isinstance(mechanism, Ip4 | Ip6):
+        bits, mark = (32, 0) if mechanism.address.version == 4 else (128, SIX)
+        shift = bits - mechanism.prefix
+        value = (mark | int(mechanism.address)) >> shift
+        return shift, value, text, term.qualifier.result
+    spec = mechanism.domain
+    made = Ask(text, mechanism.name, spec.fixed if spec else None, spec, sign=term.qualifier.value)
+    if isinstance(mechanism, A | Mx):
+        made.shift4, made.shift6 = 32 - mechanism.prefix4, 128 - mechanism.prefix6
+    return made
 
 
 def _read(word: str) -> Made:
@@ -191,24 +205,30 @@ def _read(word: str) -> Made:
     if plain is None:
         return _made(parse_term(word))
     sign, kind, name = plain
-    return Ask(word, kind, sign, name)
+    if kind in _MODIFIERS:
+        return Named(word, kind, name)
+    return Ask(word, kind, name, None, sign=sign)
 
 
 _read_cached = lru_cache(maxsize=16384)(_read)
 
 
-def _program(text: str) -> Program:
+def _program(text: str) -> Program | RecordSyntaxError:
     if is_spf(text) and len(text) <= MAX_OCTETS:
         try:
             return Program.read(text[len(VERSION) :].split(" "))
         except RecordSyntaxError:
             pass  # the grammar tells of the first fault, and its place
-    return Program.of(parse(text))
+    try:
+        return Program.of(parse(text))
+    except RecordSyntaxError as error:
+        # Made anew, for one that was raised keeps all that it came through.
+        return RecordSyntaxError(error.problem, error.source, error.span)
 
 
 _program_cached = lru_cache(maxsize=8192)(_program)
 
 
-def program(text: str) -> Program:
-    """Make the record *text* ready. Raises `RecordSyntaxError` as `parse` does."""
+def program(text: str) -> Program | RecordSyntaxError:
+    """Make the record *text* ready; the error that `parse` raises where it has a fault."""
     return _program(text) if len(text) > _CACHED_OCTETS else _program_cached(text)

@@ -104,11 +104,15 @@ def select_text(answer: Answer) -> str | None:
     if answer.outcome is not Outcome.FOUND and answer.failed:
         problem = f"the TXT records of {answer.question.name} cannot be known"
         raise Stop(SpfResult.TEMPERROR, f"{problem}: {answer.detail or answer.outcome}")
-    texts = spf_texts(answer)
-    if len(texts) > 1:
-        problem = f"{answer.question.name} has {len(texts)} SPF records; one is allowed"
-        raise Stop(SpfResult.PERMERROR, problem)
-    return texts[0] if texts else None
+    found = None
+    for record in answer.records:
+        if isinstance(record, dnsdata.Txt) and is_spf(text := record.text):
+            if found is not None:
+                count = len(spf_texts(answer))
+                problem = f"{answer.question.name} has {count} SPF records; one is allowed"
+                raise Stop(SpfResult.PERMERROR, problem)
+            found = text
+    return found
 
 
 def faulty(answer: Answer, error: RecordSyntaxError) -> Stop:
