@@ -74,34 +74,34 @@ def check_host(
     >>> run(check_host(ip="192.0.2.7", sender="a@example.com", helo="mx.example.com"), world).result
     <SpfResult.PASS: 'pass'>
     """
-    check = _Check(_client(ip), sender, helo, receiver=receiver, timestamp=timestamp)
-    asked_for = check.sender_domain if domain is None else domain
+    client = _client(ip)
+    if sender in {"", "<>"}:
+        sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
+    local, _, sender_domain = sender.rpartition("@")
+    asked_for = sender_domain if domain is None else domain
     start = _checkable(asked_for)
     if start is None:
         # RFC 7208 section 4.3: malformed, or not a multi-label name
         problem = f"{asked_for!r} cannot be a mail domain"
-        return SpfVerdict(SpfResult.NONE, asked_for, problem=problem)
+        return SpfVerdict(_NONE, asked_for, problem=problem)
+    (answer,) = yield (Question(start, "TXT"),)
+    try:
+        ready = _ready(answer)
+    except Stop as stop:
+        return SpfVerdict(stop.result, start, problem=stop.problem)
+    if ready is None:
+        return SpfVerdict(_NONE, start, problem="there is no SPF record")
+    check = _Check(client, local, sender_domain, helo, receiver=receiver, timestamp=timestamp)
     problem = explanation = ""
     try:
-        (answer,) = yield (Question(start, "TXT"),)
-        ready = _ready(answer)
-        if ready is None:
-            result, problem = _NONE, "there is no SPF record"
-        else:
-            result = yield from check.policy(ready, start, depth=0, included=False)
+        result = yield from check.policy(ready, start, depth=0, included=False)
         if result is _FAIL and check.exp is not None:
             explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
+    trace = tuple(check.trace)
     return SpfVerdict(
-        result,
-        start,
-        explanation,
-        tuple(check.trace),
-        check.lookups,
-        check.voids,
-        problem,
-        check.decided_by,
+        result, start, explanation, trace, check.lookups, check.voids, problem, check.decided_by
     )
 
 
@@ -167,13 +167,18 @@ class _Check:
     )
 
     def __init__(
-        self, client: _Client, sender: str, helo: str, *, receiver: str, timestamp: int | None
+        self,
+        client: _Client,
+        local: str,
+        sender_domain: str,
+        helo: str,
+        *,
+        receiver: str,
+        timestamp: int | None,
     ) -> None:
         self.client = client
         self.helo = helo
-        if sender in {"", "<>"}:
-            sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
-        local, _, self.sender_domain = sender.rpartition("@")
+        self.sender_domain = sender_domain
         self.local = local or "postmaster"  # RFC 7208 section 4.3
         self.receiver = receiver
         self.timestamp = timestamp
@@ -231,7 +236,12 @@ class _Check:
                 matched, found = yield from self._seldom(ask, target)
             else:
                 (answer,) = yield (Question(target, ask.rrtype or self.client.rrtype),)
-                matched, found = yield from self._judge(ask, answer, target, depth)
+                if ask.kind == "include":
+                    matched, found = yield from self._include(ask, answer, target, depth)
+                elif ask.kind == "mx":
+                    matched, found = yield from self._mx(ask, answer, target)
+                else:
+                    matched, found = self._host(ask, answer)
         except Stop as stop:
             self.trace[place] = step((depth, domain, ask.text, stop.problem, 1, False))
             raise
@@ -278,23 +288,23 @@ class _Check:
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _judge(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
-        """Whether *ask* matches, by the *answer* to its first question."""
-        if ask.kind == "include":
-            ready = _ready(answer)
-            if ready is None:
-                raise _leads_nowhere(ask)
-            result = yield from self.policy(ready, target, depth=depth + 1, included=True)
-            return result is _PASS, f"{target} says {result.value}"
+    def _host(self, ask: Ask, answer: Answer) -> Found:
+        """Whether an `a` or `exists` matches, by the *answer* to its only question."""
         self._settle(answer)
-        if ask.kind == "mx":
-            return (yield from self._mx(ask, answer, target))
         if ask.kind == "a":
             return self._has_client(ask, answer), answer
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         return answer.outcome is _FOUND, answer
 
+    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
+        ready = _ready(answer)
+        if ready is None:
+            raise _leads_nowhere(ask)
+        result = yield from self.policy(ready, target, depth=depth + 1, included=True)
+        return result is _PASS, f"{target} says {result.value}"
+
     def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Found]:
+        self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
         if len(records) > 1:
             records.sort(key=_preference)
@@ -440,7 +450,7 @@ class _Check:
             if len(answer.records) != 1 or not isinstance(answer.records[0], dnsdata.Txt):
                 return ""
             text = answer.records[0].text
-            parts = _explanation_parts(text)
+            parts = _parts_cached(text) if len(text) <= MAX_EXPLANATION else _parts(text)
             letters = {part.letter for part in parts if isinstance(part, macro.Macro)}
             p = (yield from self._p(domain)) if "p" in letters else ""
             return macro.expand(parts, self._values(letters, domain, p))[:MAX_EXPLANATION]
@@ -450,9 +460,11 @@ class _Check:
             self.lookups, self.voids = spent
 
 
-@lru_cache(maxsize=256)  # a refused sender comes again
-def _explanation_parts(text: str) -> tuple[macro.Part, ...]:
-    return macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
+def _parts(explanation: str) -> tuple[macro.Part, ...]:
+    return macro.parse_parts(explanation, macro.TEXT_LETTERS, spaces=True)
+
+
+_parts_cached = lru_cache(maxsize=256)(_parts)  # a refused sender comes again
 
 
 def _ready(answer: Answer) -> Program | None:

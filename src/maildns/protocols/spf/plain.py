@@ -79,11 +79,14 @@ def plain_ip6(word: str) -> Test | None:
     if match is None:
         return None
     before, after, length = match.groups()
-    head, tail = before[:-1].split(":"), after.split(":") if after else []
     shift = _SHIFTS6.get(length, -1) if length else 0
-    if len(head) + len(tail) > _MAX_GROUPS or shift < 0:
+    groups = before[:-1].split(":")
+    point = _joined(groups) << 16 * (8 - len(groups)) | SIX
+    if after:
+        groups += (ending := after.split(":"))
+        point |= _joined(ending)
+    if len(groups) > _MAX_GROUPS or shift < 0:
         return None
-    point = SIX | _joined(head) << 16 * (8 - len(head)) | _joined(tail)
     return shift, point >> shift, word if shift or not length else word[:-4], _PASS
 
 

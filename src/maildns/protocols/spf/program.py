@@ -61,14 +61,16 @@ class Block:
         return -1
 
     def missed(self, depth: int, domain: str) -> list[Step]:
-        """The steps of an evaluation that none of them matches."""
-        if self._missed is None:
+        """The steps of an evaluation that none of them matches; kept from the second time on."""
+        known = self._missed
+        if known is None:  # a scan reads most records once
             self._missed = {}
-        made = self._missed.get((depth, domain))
+            return [missed(depth, domain, text) for _, _, text, _ in self.tests]
+        made = known.get((depth, domain))
         if made is None:
             made = [missed(depth, domain, text) for _, _, text, _ in self.tests]
-            if len(self._missed) < _REMEMBERED:
-                self._missed[depth, domain] = made
+            if len(known) < _REMEMBERED:
+                known[depth, domain] = made
         return made
 
 

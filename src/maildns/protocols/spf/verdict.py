@@ -11,6 +11,8 @@ from maildns.ask import Answer, Outcome
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.record import SpfRecord, SpfResult, is_spf, parse
 
+_FOUND = Outcome.FOUND
+
 MAX_LOOKUPS = 10  # RFC 7208 section 4.6.4: terms that ask, over the whole evaluation
 MAX_VOIDS = 2  # the same: lookups that find nothing
 MAX_MX = 10  # the same: mail exchangers of one mx mechanism
@@ -101,7 +103,7 @@ def select(answer: Answer) -> SpfRecord | None:
 
 def select_text(answer: Answer) -> str | None:
     """Choose as `select` does, without reading the text."""
-    if answer.outcome is not Outcome.FOUND and answer.failed:
+    if answer.outcome is not _FOUND and answer.failed:
         problem = f"the TXT records of {answer.question.name} cannot be known"
         raise Stop(SpfResult.TEMPERROR, f"{problem}: {answer.detail or answer.outcome}")
     found = None
