@@ -4,10 +4,10 @@ How many SPF evaluations are done each second, against pyspf in the same run.
     python benchmarks/spf_check.py
 
 Both get the same DNS answers from a dict, already in the form that each of them wants. Medians
-of nine runs, taken in turn, in seconds of the processor. The limit is three times pyspf in every case, so the least decides.
-The distance to what cannot be undercut is shown: a driver that takes the same questions through
-the same generator protocol and judges nothing. The last cases have so many records that each
-one is read anew, with all its terms, which is what costs most.
+of nine runs, taken in turn, in seconds of the processor. The limit is three times pyspf in every
+case, so the least decides. The distance to what cannot be undercut is shown: a driver that takes
+the same questions through the same generator protocol and judges nothing. The last cases have so
+many records that each one is read anew, with all its terms, which is what costs most.
 """
 
 from __future__ import annotations
