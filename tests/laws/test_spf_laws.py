@@ -217,8 +217,12 @@ def test_a_merged_record_passes_what_either_passes(one, other, ip):
 
 
 # Terms as they are written plainly, as they should not be, and as they must not be.
+LENGTHS = st.sampled_from(["", "/0", "/24", "/32", "/64", "/128"])
+GROUPS = st.lists(st.sampled_from(["1", "db8", "0", "2001"]), min_size=1, max_size=7).map(":".join)
 SPELLINGS = st.one_of(
     MECHANISMS,
+    st.builds("ip4:{}{}".format, st.ip_addresses(v=4), LENGTHS),
+    st.builds("ip6:{}::{}{}".format, GROUPS, GROUPS | st.just(""), LENGTHS),
     ALLS,
     st.builds(
         "{}{}:{}{}".format,
