@@ -4,11 +4,10 @@ How many SPF evaluations are done each second, against pyspf in the same run.
     python benchmarks/spf_check.py
 
 Both get the same DNS answers from a dict, already in the form that each of them wants. Medians
-of nine runs, taken in turn. The limit is three times pyspf, by the median of the cases whose records
-are remembered once read, as they are in a server. The distance to what cannot be undercut is
-shown: a driver that takes the same questions through the same generator protocol and judges
-nothing. The last case stands apart: it has so many records that each one is read anew, with all
-its terms, which is what costs most.
+of nine runs, taken in turn, in seconds of the processor. The limit is three times pyspf in every
+case, so the least decides. The distance to what cannot be undercut is shown: a driver that takes
+the same questions through the same generator protocol and judges nothing. The last cases have so
+many records that each one is read anew, with all its terms, which is what costs most.
 """
 
 from __future__ import annotations
@@ -49,14 +48,30 @@ shop.example.           TXT "v=spf1 ip4:198.51.100.0/25 -all"
 news.example.           TXT "v=spf1 ip4:198.51.100.128/25 -all"
 macro.example.          TXT "v=spf1 exists:%{ir}.%{v}.%{l1r-}._spf.%{d2} -all"
 7.2.0.192.in-addr.strong._spf.macro.example. A 127.0.0.2
+hop.example.            TXT "v=spf1 redirect=n1.suite.example"
+told.example.           TXT "v=spf1 a -all exp=why.told.example"
+told.example.           A   192.0.2.80
+why.told.example.       TXT "%{i} is not one of %{d}'s hosts"
+faulty.example.         TXT "v=spf1 a mx ip4:192.0.2.300 -all"
 """
 CLIENT = "192.0.2.7"
+# Records that are all different: by their networks, or by their names too.
+ANEW = {
+    "own network, each record anew": "v=spf1 ip4:198.18.{low}.{high} ip4:192.0.2.0/24 a mx -all",
+    "refused, each record anew": "v=spf1 +ip4:198.18.{low}.{high} ip6:2001:db8:{low:x}::/48 -all",
+    "own hosts, each record anew": "v=spf1 a:mail.d{number}.example mx include:i{number}.example ~all",
+}
 CASES = {
     "passes by its own network": ("own.example", "192.0.2.7"),
     "passes by the second exchanger": ("hosts.example", "192.0.2.26"),
     "passes behind two includes": ("many.example", "172.253.56.9"),
     "refused after 9 lookups": ("many.example", "203.0.113.9"),
     "passes by a macro": ("macro.example", "192.0.2.7"),
+    "passes by its IPv6 network": ("own.example", "2001:db8::25"),
+    "passes behind a redirect": ("hop.example", "216.58.192.9"),
+    "refused with an explanation": ("told.example", "203.0.113.9"),
+    "a record with a fault": ("faulty.example", "203.0.113.9"),
+    "no record at all": ("mx1.hosts.example", "203.0.113.9"),
 }
 
 
@@ -122,10 +137,10 @@ def bare(case: Case) -> bool:
 
 
 def seconds(work: Callable[[Case], object], cases: Sequence[Case]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for case in cases:
         work(case)
-    return (time.perf_counter() - start) / len(cases)
+    return (time.process_time() - start) / len(cases)
 
 
 def compared(title: str, cases: Sequence[Case]) -> float:
@@ -143,12 +158,21 @@ def compared(title: str, cases: Sequence[Case]) -> float:
     return ratio
 
 
-def many(world: World) -> list[Case]:
+def many(world: World, form: str) -> list[Case]:
     """So many different records that none is remembered when it comes again."""
+    client = CLIENT if "/24" in form else "203.0.113.9"
     for number in range(MANY):
-        text = f"v=spf1 ip4:198.18.{number % 256}.{number // 256} ip4:192.0.2.0/24 a mx -all"
+        text = form.format(number=number, low=number % 255 + 1, high=number // 255)
         world.add(f"d{number}.example", "TXT", text.encode())
-    return [case_of(world, f"d{number}.example", CLIENT) for number in range(MANY)]
+        if "include" in form:
+            world.add(f"mail.d{number}.example", "A", "192.0.2.80")
+            world.add(f"d{number}.example", "MX", (10, f"mail.d{number}.example"))
+            world.add(
+                f"i{number}.example",
+                "TXT",
+                f"v=spf1 ip4:198.18.0.0/{number % 16 + 16} -all".encode(),
+            )
+    return [case_of(world, f"d{number}.example", client) for number in range(MANY)]
 
 
 def main() -> int:
@@ -157,12 +181,10 @@ def main() -> int:
         compared(title, [case_of(world, domain, ip)] * CALLS)
         for title, (domain, ip) in CASES.items()
     ]
-    middle = statistics.median(ratios)
-    print(
-        f"the median is {middle:.1f} x pyspf, the least {min(ratios):.1f} x; the limit {LIMIT:.1f} x"
-    )
-    compared("own network, each record anew", many(world))
-    return 0 if middle >= LIMIT else 1
+    ratios += [compared(title, many(World(), form)) for title, form in ANEW.items()]
+    least, middle = min(ratios), statistics.median(ratios)
+    print(f"the least is {least:.1f} x pyspf, the median {middle:.1f} x; the limit {LIMIT:.1f} x")
+    return 0 if least >= LIMIT else 1
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from maildns.dnsdata import Rdata, RRset
 
@@ -32,6 +32,11 @@ class Outcome(StrEnum):
     NO_DATA = "no data"  # the name exists, without records of this type
     UNREACHABLE = "unreachable"  # time-out, SERVFAIL, REFUSED, garbage: cannot know
     BOGUS = "bogus"  # the answer fails DNSSEC validation: cannot be trusted
+
+
+# To look a member up in its class costs more than the whole comparison.
+_FOUND, _NO_NAME, _NO_DATA = Outcome.FOUND, Outcome.NO_NAME, Outcome.NO_DATA
+_UNREACHABLE, _BOGUS = Outcome.UNREACHABLE, Outcome.BOGUS
 
 
 class DnssecStatus(StrEnum):
@@ -56,8 +61,7 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
     return max(statuses, key=order.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A name and a record type; make `name` with `maildns.dnsdata.name` where a person wrote it."""
 
     name: str
@@ -67,17 +71,38 @@ class Question:
         return f"{self.name} {self.rrtype}"
 
 
-@dataclass(frozen=True, slots=True)
 class DirectQuestion(Question):
     """
     A question put to one name server itself, without recursion and with DNSSEC records asked for.
 
     `server` is an address or another spelling of `maildns.net.servers`, `transport` is "udp" or
-    "tcp". A pretended world answers as it answers any question.
+    "tcp". A pretended world answers as it answers any question. It is equal to no plain question.
     """
 
-    server: str = ""
-    transport: str = "udp"
+    server: str
+    transport: str
+
+    def __new__(cls, name: str, rrtype: str, server: str = "", transport: str = "udp") -> Self:
+        """Make one; *server* and *transport* as the class says."""
+        made = super().__new__(cls, name, rrtype)
+        made.server, made.transport = server, transport
+        return made
+
+    @property
+    def _whole(self) -> tuple[str, str, str, str]:
+        return (self.name, self.rrtype, self.server, self.transport)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectQuestion) and self._whole == other._whole
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a tuple's own would compare what it holds as a tuple
+
+    def __hash__(self) -> int:
+        return hash(self._whole)
+
+    def __getnewargs__(self) -> tuple[str, str, str, str]:
+        return self._whole
 
     def __str__(self) -> str:
         return f"{self.name} {self.rrtype} at {self.server}"
@@ -128,17 +153,17 @@ class Answer:
     @property
     def found(self) -> bool:
         """There are records."""
-        return self.outcome is Outcome.FOUND
+        return self.outcome is _FOUND
 
     @property
     def void(self) -> bool:
         """Definitely no records: NXDOMAIN or an empty answer (RFC 7208 section 4.6.4)."""
-        return self.outcome is Outcome.NO_NAME or self.outcome is Outcome.NO_DATA
+        return self.outcome is _NO_NAME or self.outcome is _NO_DATA
 
     @property
     def failed(self) -> bool:
         """It cannot be known what stands there."""
-        return self.outcome is Outcome.UNREACHABLE or self.outcome is Outcome.BOGUS
+        return self.outcome is _UNREACHABLE or self.outcome is _BOGUS
 
     @property
     def owner(self) -> str:

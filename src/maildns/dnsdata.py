@@ -244,7 +244,8 @@ class Txt:
     @property
     def text(self) -> str:
         """The joined strings as text; octets that are not UTF-8 stand as Latin-1 letters."""
-        joined = self.joined
+        strings = self.strings
+        joined = strings[0] if len(strings) == 1 else b"".join(strings)
         try:
             return joined.decode("utf-8")
         except UnicodeDecodeError:

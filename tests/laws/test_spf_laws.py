@@ -10,6 +10,7 @@ from maildns.ask import Outcome
 from maildns.errors import RecordSyntaxError
 from maildns.net.drivers import run
 from maildns.net.world import World
+from maildns.protocols.spf.program import Ask, Block, Program, program
 
 QUICK = settings(max_examples=150, deadline=None)
 
@@ -213,3 +214,66 @@ def test_a_merged_record_passes_what_either_passes(one, other, ip):
         permits = spf.permitted(record)
         if any(address in network for network in (*permits.ip4, *permits.ip6)):
             assert any(address in network for network in (*merged.ip4, *merged.ip6))
+
+
+# Terms as they are written plainly, as they should not be, and as they must not be.
+LENGTHS = st.sampled_from(["", "/0", "/24", "/32", "/64", "/128"])
+GROUPS = st.lists(st.sampled_from(["1", "db8", "0", "2001"]), min_size=1, max_size=7).map(":".join)
+SPELLINGS = st.one_of(
+    MECHANISMS,
+    st.builds("ip4:{}{}".format, st.ip_addresses(v=4), LENGTHS),
+    st.builds("ip6:{}::{}{}".format, GROUPS, GROUPS | st.just(""), LENGTHS),
+    ALLS,
+    st.builds(
+        "{}{}:{}{}".format,
+        st.sampled_from(["", "+", "-", "++", "~+"]),
+        st.sampled_from(["ip4", "IP4", "ip6", "ip6", "a", "mx", "include", "exists", "ptr", "exp"]),
+        st.one_of(
+            NAMES,
+            st.ip_addresses().map(str),
+            st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2,4}", fullmatch=True),
+            st.from_regex(r"[0-9a-fA-F]{0,5}(:{1,2}[0-9a-f]{0,4}){1,8}", fullmatch=True),
+            st.from_regex(r"[a-zA-Z0-9_-]{0,3}(\.[a-z0-9-]{0,3}){0,3}\.?", fullmatch=True),
+        ),
+        st.sampled_from(
+            ["", "/0", "/8", "/24", "/32", "/032", "/128", "/129", "/", "//64", "/\u0663"]
+        ),
+    ),
+    st.builds(
+        "{}={}".format,
+        st.sampled_from(["redirect", "exp", "+exp", "Redirect", "-redirect", "foo", "+ip4", "ip4"]),
+        NAMES,
+    ),
+    st.sampled_from(["", "a", "+mx", "a/24", "+all", "ALL", "a:" + "x" * 64 + ".example", "\tall"]),
+)
+SPELLED = st.builds(
+    lambda version, terms: " ".join([version, *terms]),
+    st.sampled_from(["v=spf1", "v=spf1", "V=spf1", "v=spf10", ""]),
+    st.lists(SPELLINGS, max_size=4),
+)
+
+
+@settings(QUICK, max_examples=1_000)
+@given(SPELLED | st.builds("v=spf1 {}".format, st.text("abimpx46:/.-%{}=~+ all\t\u00e4")))
+def test_what_is_read_quickly_is_read_as_by_the_grammar(text):
+    record, fault = read(text)
+    assert outcome(program(text)) == outcome(fault or Program.of(record))
+
+
+def outcome(made):
+    """All that an evaluation takes of a record, or the fault and its place."""
+    if isinstance(made, RecordSyntaxError):
+        return made.problem, made.source, made.span
+    return [plain(part) for part in (*made.parts, made.redirect, made.exp)]
+
+
+def plain(part):
+    if isinstance(part, Block):
+        return part.tests
+    if part is None:
+        return None
+    made_of = part.spec.text if part.spec and part.fixed is None else None
+    named = type(part), part.text, part.kind, part.fixed, made_of
+    if isinstance(part, Ask):
+        return (*named, part.result, part.rrtype, part.shift4, part.shift6)
+    return named

@@ -10,28 +10,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import TypeAlias
 
 from maildns import dnsdata
-from maildns.ask import Answer, Inquiry, Question
+from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
-from maildns.protocols.spf.program import Ask, Block, program
-from maildns.protocols.spf.record import (
-    A,
-    All,
-    Exists,
-    Explanation,
-    Include,
-    Ip4,
-    Ip6,
-    Mechanism,
-    Mx,
-    Redirect,
-    SpfResult,
-)
+from maildns.protocols.spf.plain import key
+from maildns.protocols.spf.program import Ask, Block, Named, Program, missed, program
+from maildns.protocols.spf.record import SpfResult
 from maildns.protocols.spf.verdict import (
     MAX_LOOKUPS,
     MAX_MX,
@@ -42,12 +32,19 @@ from maildns.protocols.spf.verdict import (
     Stop,
     faulty,
     select_text,
+    step,
 )
 
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
 
 Found: TypeAlias = tuple[bool, str | Answer]  # whether a term matched, and what it found
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_FOUND = Outcome.FOUND
+_NONE, _PASS, _FAIL = SpfResult.NONE, SpfResult.PASS, SpfResult.FAIL
+_ADDRESS_RECORDS = (dnsdata.A, dnsdata.AAAA)
+_UNDER_WAY = Step(0, "", "", "", 1, matched=False)
+_preference = attrgetter("preference", "host")
 
 
 def check_host(
@@ -77,36 +74,62 @@ def check_host(
     >>> run(check_host(ip="192.0.2.7", sender="a@example.com", helo="mx.example.com"), world).result
     <SpfResult.PASS: 'pass'>
     """
-    check = _Check(_address(ip), sender, helo, receiver=receiver, timestamp=timestamp)
-    asked_for = check.sender_domain if domain is None else domain
+    client = _client(ip)
+    if sender.startswith("<") and sender.endswith(">"):
+        sender = sender[1:-1]  # RFC 5321 section 4.1.2: a path, as the client gave it
+    if not sender:
+        sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
+    local, _, sender_domain = sender.rpartition("@")
+    asked_for = sender_domain if domain is None else domain
     start = _checkable(asked_for)
     if start is None:
         # RFC 7208 section 4.3: malformed, or not a multi-label name
         problem = f"{asked_for!r} cannot be a mail domain" if asked_for else "no domain is known"
-        return SpfVerdict(SpfResult.NONE, asked_for, problem=problem)
+        return SpfVerdict(_NONE, asked_for, problem=problem)
+    (answer,) = yield (Question(start, "TXT"),)
+    try:
+        ready = _ready(answer)
+    except Stop as stop:
+        return SpfVerdict(stop.result, start, problem=stop.problem)
+    if ready is None:
+        return SpfVerdict(_NONE, start, problem="there is no SPF record")
+    check = _Check(client, local, sender_domain, helo, receiver=receiver, timestamp=timestamp)
     problem = explanation = ""
     try:
-        result = yield from check.policy(start, depth=0, included=False)
-        if result is SpfResult.NONE:
-            problem = "there is no SPF record"
-        elif result is SpfResult.FAIL:
-            explanation = yield from check.explanation()
+        result = yield from check.policy(ready, start, depth=0, included=False)
+        if result is _FAIL and check.exp is not None:
+            explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
+    trace = tuple(check.trace)
     return SpfVerdict(
-        result,
-        start,
-        explanation,
-        tuple([step if step.found else step._replace(found=problem) for step in check.trace]),
-        check.lookups,
-        check.voids,
-        problem,
-        check.decided_by,
+        result, start, explanation, trace, check.lookups, check.voids, problem, check.decided_by
     )
 
 
+class _Client:
+    """The client's address, and what is often made of it."""
+
+    def __init__(self, ip: IPAddress) -> None:
+        self.ip = ip
+        self.version = ip.version
+        self.rrtype = "A" if self.version == 4 else "AAAA"
+        self.point = int(ip)
+        self.key = key(ip)
+
+    @cached_property
+    def text(self) -> str:
+        """The value of ``%{c}``."""
+        return str(self.ip)
+
+    @cached_property
+    def dotted(self) -> str:
+        """The value of ``%{i}`` (RFC 7208 section 7.3)."""
+        return self.text if self.version == 4 else ".".join(f"{self.point:032X}")
+
+
 @lru_cache(maxsize=4096)
-def _address(ip: IPAddress | str) -> IPAddress:
+def _client(ip: IPAddress | str) -> _Client:
     if isinstance(ip, str):
         try:
             ip = ipaddress.ip_address(ip)
@@ -114,10 +137,9 @@ def _address(ip: IPAddress | str) -> IPAddress:
             raise UsageError(f"{ip!r} is not an IP address") from None
     # RFC 7208 section 5: an IPv4-mapped address is an IPv4 address
     mapped = ip.ipv4_mapped if ip.version == 6 else None
-    return ip if mapped is None else mapped
+    return _Client(ip if mapped is None else mapped)
 
 
-@lru_cache(maxsize=4096)
 def _checkable(domain: str) -> str | None:
     if domain.startswith("["):
         return None  # an address literal
@@ -133,59 +155,50 @@ class _Check:
 
     __slots__ = (
         "_names",
+        "client",
         "decided_by",
         "exp",
         "helo",
-        "ip",
         "local",
         "lookups",
-        "point",
         "receiver",
-        "rrtype",
         "sender_domain",
         "timestamp",
         "trace",
-        "version",
         "voids",
     )
 
     def __init__(
-        self, ip: IPAddress, sender: str, helo: str, *, receiver: str, timestamp: int | None
+        self,
+        client: _Client,
+        local: str,
+        sender_domain: str,
+        helo: str,
+        *,
+        receiver: str,
+        timestamp: int | None,
     ) -> None:
-        self.ip = ip
-        self.version = ip.version
-        self.rrtype = "A" if self.version == 4 else "AAAA"
-        self.point = int(ip)
+        self.client = client
         self.helo = helo
-        if sender.startswith("<") and sender.endswith(">"):
-            sender = sender[1:-1]  # RFC 5321 section 4.1.2: a path, as the client gave it
-        if not sender:
-            sender = f"postmaster@{helo}"  # RFC 7208 section 2.4
-        local, _, self.sender_domain = sender.rpartition("@")
+        self.sender_domain = sender_domain
         self.local = local or "postmaster"  # RFC 7208 section 4.3
         self.receiver = receiver
         self.timestamp = timestamp
         self.lookups = 0
         self.voids = 0
         self.trace: list[Step] = []
-        self.exp: tuple[Explanation | None, str] = (None, "")
+        self.exp: tuple[Named, str] | None = None
         self.decided_by = ""
         self._names: list[str] | None = None
 
     # --- policies -----------------------------------------------------------------
 
-    def policy(self, domain: str, *, depth: int, included: bool) -> Inquiry[SpfResult]:
+    def policy(
+        self, ready: Program, domain: str, *, depth: int, included: bool
+    ) -> Inquiry[SpfResult]:
         """The result of the policy of *domain* (RFC 7208 section 4)."""
-        (answer,) = yield (Question(domain, "TXT"),)
-        text = select_text(answer)
-        if text is None:
-            return SpfResult.NONE
-        try:
-            ready = program(text)
-        except RecordSyntaxError as error:
-            raise faulty(answer, error) from None
         if not included:
-            self.exp = (ready.explanation, domain)
+            self.exp = None if ready.exp is None else (ready.exp, domain)
         for part in ready.parts:
             if isinstance(part, Block):
                 result = self._block(part, domain, depth)
@@ -200,24 +213,41 @@ class _Check:
 
     def _block(self, block: Block, domain: str, depth: int) -> SpfResult | None:
         """Try what asks nothing."""
-        place = block.match(self.version, self.point)
-        missed = block.missed(depth, domain)
+        place = block.match(self.client.key)
         if place < 0:
-            self.trace += missed
+            self.trace += block.missed(depth, domain)
             return None
-        text = block.texts[place]
-        self.trace += missed[:place]
-        self.trace.append(Step(depth, domain, text, "matches at once", 0, matched=True))
+        for _, _, text, _ in block.tests[:place]:
+            self.trace.append(missed(depth, domain, text))
+        _, _, text, result = block.tests[place]
+        self.trace.append(step((depth, domain, text, "matches at once", 0, True)))
         if depth == 0:
             self.decided_by = text
-        return block.results[place]
+        return result
 
     def _try(self, ask: Ask, domain: str, depth: int) -> Inquiry[SpfResult | None]:
+        """Try a term that asks; its step stands before those of what it includes."""
         self._spend(ask.text, domain)
         place = len(self.trace)
-        self.trace.append(Step(depth, domain, ask.text, "", 1, matched=False))
-        matched, found = yield from self._ask(ask.mechanism, domain, depth)
-        self.trace[place] = Step(depth, domain, ask.text, found, 1, matched)
+        self.trace.append(_UNDER_WAY)
+        try:
+            target = ask.fixed
+            if target is None:
+                target = domain if ask.spec is None else (yield from self._target(ask.spec, domain))
+            if target is None or ask.kind == "ptr":
+                matched, found = yield from self._seldom(ask, target)
+            else:
+                (answer,) = yield (Question(target, ask.rrtype or self.client.rrtype),)
+                if ask.kind == "include":
+                    matched, found = yield from self._include(ask, answer, target, depth)
+                elif ask.kind == "mx":
+                    matched, found = yield from self._mx(ask, answer, target)
+                else:
+                    matched, found = self._host(ask, answer)
+        except Stop as stop:
+            self.trace[place] = step((depth, domain, ask.text, stop.problem, 1, False))
+            raise
+        self.trace[place] = step((depth, domain, ask.text, found, 1, matched))
         if not matched:
             return None
         if depth == 0:
@@ -225,20 +255,19 @@ class _Check:
         return ask.result
 
     def _redirect(
-        self, redirect: Redirect, domain: str, *, depth: int, included: bool
+        self, redirect: Named, domain: str, *, depth: int, included: bool
     ) -> Inquiry[SpfResult]:
-        self._spend(str(redirect), domain)
-        target = yield from self._target(redirect.domain, domain)
+        self._spend(redirect.text, domain)
+        target = yield from self._name(redirect, domain)
         if target is not None:
-            step = Step(
-                depth, domain, str(redirect), f"the policy of {target} holds", 1, matched=True
-            )
-            self.trace.append(step)
-            result = yield from self.policy(target, depth=depth, included=included)
-            if result is not SpfResult.NONE:
-                return result
+            found = f"the policy of {target} holds"
+            self.trace.append(step((depth, domain, redirect.text, found, 1, True)))
+            (answer,) = yield (Question(target, "TXT"),)
+            ready = _ready(answer)
+            if ready is not None:
+                return (yield from self.policy(ready, target, depth=depth, included=included))
         # RFC 7208 section 6.1: no record, or a malformed name
-        problem = f"{redirect} of {domain} leads to no SPF record"
+        problem = f"{redirect.text} of {domain} leads to no SPF record"
         raise Stop(SpfResult.PERMERROR, problem)
 
     def _spend(self, term: str, domain: str) -> None:
@@ -249,69 +278,63 @@ class _Check:
 
     def _settle(self, answer: Answer) -> None:
         """Stop at a failed lookup (RFC 7208 section 5); count a void one (section 4.6.4)."""
+        if answer.outcome is _FOUND:
+            return
         if answer.failed:
             why = answer.detail or answer.outcome
             raise Stop(SpfResult.TEMPERROR, f"{answer.question} cannot be known: {why}")
-        if answer.void:
-            self.voids += 1
-            if self.voids > MAX_VOIDS:
-                problem = f"more than {MAX_VOIDS} lookups found nothing; {answer.question} is one"
-                raise Stop(SpfResult.PERMERROR, problem)
+        self.voids += 1
+        if self.voids > MAX_VOIDS:
+            problem = f"more than {MAX_VOIDS} lookups found nothing; {answer.question} is one"
+            raise Stop(SpfResult.PERMERROR, problem)
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _ask(self, mechanism: Mechanism, domain: str, depth: int) -> Inquiry[Found]:
-        spec = mechanism.domain if not isinstance(mechanism, All | Ip4 | Ip6) else None
-        target: str | None = domain
-        if spec is not None:
-            target = spec.fixed or (yield from self._target(spec, domain))
-        if isinstance(mechanism, Include):
-            return (yield from self._include(target, str(spec), depth))
-        if target is None:
-            # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
-            return False, "the name cannot exist"
-        if isinstance(mechanism, A):
-            (answer,) = yield (Question(target, self.rrtype),)
-            self._settle(answer)
-            return self._has_client(mechanism, answer), answer
-        if isinstance(mechanism, Mx):
-            return (yield from self._mx(mechanism, target))
-        if isinstance(mechanism, Exists):
-            # RFC 7208 section 5.7: type A even for a client with an IPv6 address
-            (answer,) = yield (Question(target, "A"),)
-            self._settle(answer)
-            return answer.found, answer
-        return (yield from self._ptr(target))
+    def _host(self, ask: Ask, answer: Answer) -> Found:
+        """Whether an `a` or `exists` matches, by the *answer* to its only question."""
+        self._settle(answer)
+        if ask.kind == "a":
+            return self._has_client(ask, answer), answer
+        # RFC 7208 section 5.7: type A even for a client with an IPv6 address
+        return answer.outcome is _FOUND, answer
 
-    def _include(self, target: str | None, spec: str, depth: int) -> Inquiry[Found]:
-        result = SpfResult.NONE
-        if target is not None:
-            result = yield from self.policy(target, depth=depth + 1, included=True)
-        if result is SpfResult.NONE:  # RFC 7208 section 5.2: none makes a permerror
-            problem = f"include:{spec} leads to no SPF record"
-            raise Stop(SpfResult.PERMERROR, problem)
-        return result is SpfResult.PASS, f"{target} says {result.value}"
+    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
+        ready = _ready(answer)
+        if ready is None:
+            raise _leads_nowhere(ask)
+        result = yield from self.policy(ready, target, depth=depth + 1, included=True)
+        return result is _PASS, f"{target} says {result.value}"
 
-    def _mx(self, mechanism: Mx, target: str) -> Inquiry[Found]:
-        (answer,) = yield (Question(target, "MX"),)
+    def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Found]:
         self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
-        records.sort(key=_preference)
+        if len(records) > 1:
+            records.sort(key=_preference)
         # The host "." is the null MX of RFC 7505: no mail exchanger.
         hosts = [record.host for record in records if record.host != "."]
-        first = list(dict.fromkeys(hosts[:MAX_MX]))
-        if not first:
+        if not hosts:
             return False, f"{target} has no mail exchanger"
-        answers = yield tuple(Question(host, self.rrtype) for host in first)
+        first = list(dict.fromkeys(hosts[:MAX_MX]))
+        rrtype = self.client.rrtype
+        answers = yield tuple([Question(host, rrtype) for host in first])
         for host in answers:  # RFC 7208 section 5.4: in order of preference
-            if host.failed:
+            if host.outcome is not _FOUND and host.failed:
                 self._settle(host)
-            if self._has_client(mechanism, host):
+            if self._has_client(ask, host):
                 return True, host
         if len(hosts) > MAX_MX:  # RFC 7208 section 4.6.4
             problem = f"{target} has more than {MAX_MX} mail exchangers"
             raise Stop(SpfResult.PERMERROR, problem)
         return False, "mail exchangers " + ", ".join(first)
+
+    def _seldom(self, ask: Ask, target: str | None) -> Inquiry[Found]:
+        """What becomes of `ptr`, and of a name that cannot exist."""
+        if target is not None:
+            return (yield from self._ptr(target))
+        if ask.kind == "include":
+            raise _leads_nowhere(ask)
+        # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
+        return False, "the name cannot exist"
 
     def _ptr(self, target: str) -> Inquiry[Found]:
         names = yield from self._client_names()
@@ -322,17 +345,21 @@ class _Check:
             return True, f"the client is {valid[0]}"
         return False, f"the client has no valid name within {target}"
 
-    def _has_client(self, mechanism: A | Mx, answer: Answer) -> bool:
-        shift = 32 - mechanism.prefix4 if self.version == 4 else 128 - mechanism.prefix6
-        ours = self.point >> shift
-        return ours in [int(address) >> shift for address in _addresses(answer)]
+    def _has_client(self, ask: Ask, answer: Answer) -> bool:
+        client = self.client
+        shift = ask.shift4 if client.version == 4 else ask.shift6
+        ours = client.point >> shift
+        for record in answer.records:
+            if isinstance(record, _ADDRESS_RECORDS) and int(record.address) >> shift == ours:
+                return True
+        return False
 
     # --- the client's names ---------------------------------------------------------
 
     def _client_names(self) -> Inquiry[list[str]]:
         """At most ten names of the client, not validated (RFC 7208 section 5.5)."""
         if self._names is None:
-            (answer,) = yield (Question(dnsdata.reverse_name(self.ip), "PTR"),)
+            (answer,) = yield (Question(dnsdata.reverse_name(self.client.ip), "PTR"),)
             # A DNS error makes the mechanism fail to match, not the evaluation.
             if not answer.failed:
                 self._settle(answer)
@@ -344,11 +371,11 @@ class _Check:
         """Those of *names* that have the client's address; one that cannot be known is left out."""
         if not names:
             return []
-        answers = yield tuple(Question(name, self.rrtype) for name in names)
+        answers = yield tuple(Question(name, self.client.rrtype) for name in names)
         return [
             name
             for name, answer in zip(names, answers, strict=True)
-            if self.ip in _addresses(answer)
+            if self.client.ip in _addresses(answer)
         ]
 
     def _p(self, domain: str) -> Inquiry[str]:
@@ -362,14 +389,22 @@ class _Check:
 
     # --- macros ---------------------------------------------------------------------
 
+    def _name(self, ask: Named, domain: str) -> Inquiry[str | None]:
+        """The name that *ask* asks for; None where it cannot be one."""
+        if ask.fixed is not None:
+            return ask.fixed
+        return domain if ask.spec is None else (yield from self._target(ask.spec, domain))
+
     def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
         """The name that *spec* stands for; None where it cannot be one."""
         letters = spec.letters
-        if letters & {"s", "l"} and not self.local.isascii():
+        if not letters.isdisjoint("sl") and not self.local.isascii():
             return None  # RFC 8616 section 4: such a term does not match anything
-        if "p" in letters and self._names is None:
-            self._spend("%{p}", domain)  # RFC 7208 section 4.6.4 counts its PTR lookup
-        p = (yield from self._p(domain)) if "p" in letters else ""
+        p = ""
+        if "p" in letters:
+            if self._names is None:
+                self._spend("%{p}", domain)  # RFC 7208 section 4.6.4 counts its PTR lookup
+            p = yield from self._p(domain)
         return target_name(macro.expand(spec.parts, self._values(letters, domain, p)))
 
     def _values(self, letters: Iterable[str], domain: str, p: str) -> dict[str, str]:
@@ -387,59 +422,72 @@ class _Check:
             case "d":
                 return domain
             case "i":
-                return str(self.ip) if self.version == 4 else ".".join(f"{self.point:032X}")
+                return self.client.dotted
             case "p":
                 return p
             case "v":
-                return "in-addr" if self.version == 4 else "ip6"
+                return "in-addr" if self.client.version == 4 else "ip6"
             case "h":
                 return _ascii(self.helo)
             case "c":
-                return str(self.ip)
+                return self.client.text
             case "r":
                 return self.receiver
         return "unknown" if self.timestamp is None else str(self.timestamp)
 
-    def explanation(self) -> Inquiry[str]:
+    def explanation(self, exp: Named, domain: str) -> Inquiry[str]:
         """
         The publisher's text for this refusal (RFC 7208 section 6.2).
 
         Empty where none is published, or its lookup or its text has any fault; it
         costs nothing of the limits.
         """
-        exp, domain = self.exp
-        if exp is None:
-            return ""
         spent = self.lookups, self.voids
         self.lookups = self.voids = -1_000  # what is asked now counts nowhere
         try:
-            target = yield from self._target(exp.domain, domain)
+            target = yield from self._name(exp, domain)
             if target is None:
                 return ""
             (answer,) = yield (Question(target, "TXT"),)
             if len(answer.records) != 1 or not isinstance(answer.records[0], dnsdata.Txt):
                 return ""
             text = answer.records[0].text
-            parts = macro.parse_parts(text, macro.TEXT_LETTERS, spaces=True)
-            wants_p = any(isinstance(part, macro.Macro) and part.letter == "p" for part in parts)
-            p = (yield from self._p(domain)) if wants_p else ""
-            return macro.expand(parts, self._values(macro.TEXT_LETTERS, domain, p))[
-                :MAX_EXPLANATION
-            ]
+            parts = _parts_cached(text) if len(text) <= MAX_EXPLANATION else _parts(text)
+            letters = {part.letter for part in parts if isinstance(part, macro.Macro)}
+            p = (yield from self._p(domain)) if "p" in letters else ""
+            return macro.expand(parts, self._values(letters, domain, p))[:MAX_EXPLANATION]
         except (RecordSyntaxError, Stop):
             return ""
         finally:
             self.lookups, self.voids = spent
 
 
-def _preference(record: dnsdata.Mx) -> tuple[int, str]:
-    return record.preference, record.host
+def _parts(explanation: str) -> tuple[macro.Part, ...]:
+    return macro.parse_parts(explanation, macro.TEXT_LETTERS, spaces=True)
+
+
+_parts_cached = lru_cache(maxsize=256)(_parts)  # a refused sender comes again
+
+
+def _ready(answer: Answer) -> Program | None:
+    """The policy that *answer* publishes; None where there is none."""
+    text = select_text(answer)
+    if text is None:
+        return None
+    ready = program(text)
+    if isinstance(ready, RecordSyntaxError):
+        raise faulty(answer, ready)
+    return ready
+
+
+def _leads_nowhere(include: Ask) -> Stop:
+    """An include without a policy makes a permerror (RFC 7208 section 5.2)."""
+    term = include.text.lstrip("-~?")
+    return Stop(SpfResult.PERMERROR, f"{term} leads to no SPF record")
 
 
 def _addresses(answer: Answer) -> list[IPAddress]:
-    return [
-        record.address for record in answer.records if isinstance(record, dnsdata.A | dnsdata.AAAA)
-    ]
+    return [record.address for record in answer.records if isinstance(record, _ADDRESS_RECORDS)]
 
 
 def _ascii(domain: str) -> str:

@@ -21,6 +21,8 @@ TEXT_LETTERS = "slodipvhcrt"  # RFC 7208 section 7.2: c, r and t stand in explan
 
 _EXPAND = re.compile(r"%(?:\{([A-Za-z])([0-9]*)([rR]?)([-.+,/_=]*)\}|([%_-]))")
 _NO_LETTERS: frozenset[str] = frozenset()
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_INVISIBLE = re.compile(r"[^!-~]")
 _SIGNS = {"%": "%", "_": " ", "-": "%20"}
 _TOPLABEL = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
@@ -49,10 +51,10 @@ class Macro:
         """Cut, turn and escape *value*, of which the last thousand characters count."""
         value = value[-_MAX_VALUE:]
         if self.keep is not None or self.reverse or self.delimiters:
-            if self.delimiters in {"", "."}:
-                parts = value.split(".")
-            else:
-                parts = re.split(f"[{re.escape(self.delimiters)}]", value)
+            first, others = self.delimiters[:1] or ".", self.delimiters[1:]
+            for other in others:
+                value = value.replace(other, first)
+            parts = value.split(first)
             if self.reverse:
                 parts.reverse()
             if self.keep is not None:
@@ -79,7 +81,7 @@ def parse_parts(text: str, letters: str, *, spaces: bool = False) -> tuple[Part,
     >>> parse_parts("%{ir}.example.com", DOMAIN_LETTERS)
     (Macro(letter='i', keep=None, reverse=True, delimiters='', escape=False), '.example.com')
     """
-    bad = re.search(r"[^ -~]" if spaces else r"[^!-~]", text)
+    bad = (_UNPRINTABLE if spaces else _INVISIBLE).search(text)
     if bad:
         raise RecordSyntaxError("only visible ASCII characters may stand here", text, bad.span())
     if "%" not in text:

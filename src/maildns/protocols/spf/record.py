@@ -20,10 +20,12 @@ from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.macro import TEXT_LETTERS, DomainSpec, parse_parts
 
 VERSION = "v=spf1"
+_BEGINNING = f"{VERSION} "
 MAX_OCTETS = 65_535  # no TXT record holds more (RFC 1035 section 3.2.1)
 _CACHED_WORD = 100  # characters; the same terms stand in many records
 _CACHED_OCTETS = 2_048  # longer texts are read each time, so that the cache stays small
 
+_INVISIBLE = re.compile(r"[^!-~]")
 _WORD = re.compile(r"[^ ]+")
 # RFC 7208 section 12: name = ALPHA *( ALPHA / DIGIT / "-" / "_" / "." )
 _TERM = re.compile(r"([-+?~]?)([A-Za-z][A-Za-z0-9._-]*)(.*)")
@@ -296,7 +298,7 @@ def is_spf(text: str) -> bool:
     >>> is_spf("V=SPF1 -all"), is_spf("v=spf10"), is_spf(" v=spf1 -all")
     (True, False, False)
     """
-    return text[:6].lower() == VERSION and (len(text) == 6 or text[6] == " ")
+    return text.startswith(_BEGINNING) or text[:7].lower() in {VERSION, _BEGINNING}
 
 
 def parse(text: str) -> SpfRecord:
@@ -347,7 +349,7 @@ def parse_term(text: str) -> Term:
 
 def _parse_word(source: str, span: tuple[int, int]) -> Term:
     word = source[span[0] : span[1]]
-    bad = re.search(r"[^!-~]", word)
+    bad = _INVISIBLE.search(word)
     if bad:
         problem = "terms are parted by spaces alone" if bad[0].isspace() else "this is not ASCII"
         raise RecordSyntaxError(problem, source, (span[0] + bad.start(), span[0] + bad.end()))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from maildns import dnsdata
-from maildns.ask import Answer
+from maildns.ask import Answer, Outcome
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.record import SpfRecord, SpfResult, is_spf, parse
+
+_FOUND = Outcome.FOUND
 
 MAX_LOOKUPS = 10  # RFC 7208 section 4.6.4: terms that ask, over the whole evaluation
 MAX_VOIDS = 2  # the same: lookups that find nothing
@@ -40,6 +43,10 @@ class Step(NamedTuple):
         return f"{'  ' * self.depth}{self.domain}: {self.term}: {self.answer} ({sign})"
 
 
+# As `Step(...)`, from a tuple of its fields; an evaluation makes many.
+step: Callable[[tuple[int, str, str, str | Answer, int, bool]], Step] = partial(tuple.__new__, Step)
+
+
 def shown(answer: Answer) -> str:
     """The question and what came of it, at most ten records."""
     if not answer.found:
@@ -47,8 +54,7 @@ def shown(answer: Answer) -> str:
     return f"{answer.question}: " + ", ".join(str(record) for record in answer.records[:10])
 
 
-@dataclass(frozen=True, slots=True)
-class SpfVerdict:
+class SpfVerdict(NamedTuple):
     """
     How an evaluation ended.
 
@@ -97,14 +103,18 @@ def select(answer: Answer) -> SpfRecord | None:
 
 def select_text(answer: Answer) -> str | None:
     """Choose as `select` does, without reading the text."""
-    if answer.failed:
+    if answer.outcome is not _FOUND and answer.failed:
         problem = f"the TXT records of {answer.question.name} cannot be known"
         raise Stop(SpfResult.TEMPERROR, f"{problem}: {answer.detail or answer.outcome}")
-    texts = spf_texts(answer)
-    if len(texts) > 1:
-        problem = f"{answer.question.name} has {len(texts)} SPF records; one is allowed"
-        raise Stop(SpfResult.PERMERROR, problem)
-    return texts[0] if texts else None
+    found = None
+    for record in answer.records:
+        if isinstance(record, dnsdata.Txt) and is_spf(text := record.text):
+            if found is not None:
+                count = len(spf_texts(answer))
+                problem = f"{answer.question.name} has {count} SPF records; one is allowed"
+                raise Stop(SpfResult.PERMERROR, problem)
+            found = text
+    return found
 
 
 def faulty(answer: Answer, error: RecordSyntaxError) -> Stop:
