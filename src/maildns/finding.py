@@ -67,10 +67,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The mend: in words, and where it can be told, the whole record to publish instead."""
+    """
+    The mend: in words, and where it can be told, the whole record to publish instead.
+
+    `owner` and `rrtype` say where the record stands, where that is not the place that was judged.
+    """
 
     says: str
     record: str | None = None
+    owner: str = ""
+    rrtype: str = ""
 
     def __str__(self) -> str:
         return self.says if self.record is None else f"{self.says}: {self.record}"

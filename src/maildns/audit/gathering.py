@@ -32,7 +32,10 @@ from maildns.protocols import (
 from maildns.protocols.dkim.build import key_name
 
 MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
-_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME")
+MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
+MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
+MAX_REPORT_HOSTS = 10  # that reports shall go to
+_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME", "SPF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,21 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
+    sender = f"postmaster@{domain}"
+    own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     second = yield from together.run(
         [
-            _many([tlsrpt.record_lookup(host) for host in dict.fromkeys(hosts)]),
+            _many([_reports(host) for host in dict.fromkeys(hosts)]),
             _many([addresses.forward_confirmed(ip) for _, ip in ips]),
             _many([spf.check_host(ip=str(ip), sender="", helo=host) for host, ip in ips]),
             _many([caa.relevant(host) for host in certified]),
+            _many([spf.check_host(ip=str(ip), sender=sender, helo=host) for host, ip in own]),
             _destinations(owner, record),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
         ]
     )
-    reports, names, helo, permitted, destinations, selectors, zone = second
+    reports, names, helo, permitted, sent, destinations, selectors, zone = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -106,16 +112,23 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         helo_spf=dict(zip(ips, helo, strict=True)),
         caa=dict(zip(certified, permitted, strict=True)),
         zone=zone,
+        own_spf=dict(zip(own, sent, strict=True)),
     )
 
 
 def _plain_questions(domain: str) -> list[Question]:
     """What is asked whatever the answers are."""
-    below = (f"_domainkey.{domain}", f"_smtp._tls.{domain}", f"*.{domain}")
+    below = (
+        f"_domainkey.{domain}",
+        f"*._domainkey.{domain}",
+        f"_smtp._tls.{domain}",
+        f"*.{domain}",
+    )
     services = [Question(f"{one.label}._tcp.{domain}", "SRV") for one in clients.SERVICES]
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
+        *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
         Question(f"_autodiscover._tcp.{domain}", "SRV"),
         *services,
     ]
@@ -150,19 +163,59 @@ def _destinations(
 ) -> Inquiry[tuple[dmarc.Destination, ...]]:
     if record is None:
         return ()
-    return tuple((yield from dmarc.external_destinations(owner, record)))
+    uris = (*record.aggregate_reports_to, *record.failure_reports_to)
+    found, _ = yield from Together().run(
+        [
+            dmarc.external_destinations(owner, record),
+            _ask_mail_hosts([uri.host for uri in uris if uri.scheme == "mailto"]),
+        ]
+    )
+    return tuple(found)
+
+
+def _reports(domain: str) -> Inquiry[tlsrpt.TlsRptLookup]:
+    """The TLS-RPT record of *domain*, and whether its addresses can take mail."""
+    lookup = yield from tlsrpt.record_lookup(domain)
+    if lookup.record is not None:
+        yield from _ask_mail_hosts([dmarc.ReportUri(uri).host for uri in lookup.record.rua])
+    return lookup
+
+
+def _ask_mail_hosts(hosts: Sequence[str]) -> Inquiry[None]:
+    """Ask what tells whether mail can go to *hosts*: the MX records, else the addresses."""
+    wanted = [host for host in dict.fromkeys(hosts) if host][:MAX_REPORT_HOSTS]
+    if not wanted:
+        return
+    answers = yield [Question(host, "MX") for host in wanted]
+    bare = [one.question.name for one in answers if one.outcome is Outcome.NO_DATA]
+    if bare:
+        yield [Question(host, rrtype) for host in bare for rrtype in ("A", "AAAA")]
 
 
 def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
-    """The key records of the selectors in *scope*; of the common ones just those that exist."""
-    wanted = dict(scope.selectors)
-    (home,) = yield (Question(f"_domainkey.{domain}", "TXT"),)
+    """
+    The key records of the selectors in *scope*; of the common ones just those that exist.
+
+    One that is an alias exists, whatever it leads to; what a wildcard answers does not.
+    """
+    home, wildcard = yield _domainkey_questions(domain)
+    wanted = {key_name(one, domain): (one, source) for one, source in scope.selectors}
     if scope.common_selectors and home.outcome is not Outcome.NO_NAME:  # RFC 8020
-        wanted |= {one: "common" for one in common_selectors() if one not in wanted}
-    names = {key_name(selector, domain): selector for selector in wanted}
-    answers = yield [Question(owner, "TXT") for owner in names]
+        below = f"._domainkey.{domain}"
+        room = MAX_NAME - len(below)
+        common = {one + below: (one, "common") for one in common_selectors() if len(one) <= room}
+        wanted = common | wanted
+    old = () if home.outcome is Outcome.NO_NAME else (f"_adsp._domainkey.{domain}",)
+    answers = yield [Question(owner, "TXT") for owner in (*wanted, *old)]
+    everyone = (wildcard.records, wildcard.aliases)
     return tuple(
-        SelectorFacts(selector, wanted[selector], answer, dkim.judge_answer(answer))
-        for selector, answer in zip(names.values(), answers, strict=True)
-        if answer.found or wanted[selector] != "common"
+        SelectorFacts(selector, source, answer, dkim.judge_answer(answer))
+        for (selector, source), answer in zip(wanted.values(), answers, strict=False)
+        if source != "common"
+        or ((answer.found or answer.aliases) and (answer.records, answer.aliases) != everyone)
     )
+
+
+def _domainkey_questions(domain: str) -> tuple[Question, Question]:
+    """Whether there are keys at all, and what answers for every selector."""
+    return Question(f"_domainkey.{domain}", "TXT"), Question(f"*._domainkey.{domain}", "TXT")

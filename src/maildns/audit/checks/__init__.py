@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from maildns.audit.checks import bimi as bimi
+from maildns.audit.checks import dkim as dkim
+from maildns.audit.checks import dmarc as dmarc
 from maildns.audit.checks import mail as mail
+from maildns.audit.checks import mtasts as mtasts
+from maildns.audit.checks import spf as spf
+from maildns.audit.checks import tlsrpt as tlsrpt
