@@ -20,6 +20,7 @@ from maildns.protocols import bimi
 from maildns.protocols.bimi import BimiResult
 from maildns.protocols.bimi.record import announces
 from maildns.protocols.dmarc.record import Policy
+from maildns.protocols.dmarc.treewalk import policy_question, reading_of
 from maildns.recognise import SYNTAX_RULES
 from maildns.zonelint.rules import SEVERAL
 
@@ -70,13 +71,18 @@ def record(facts: Facts) -> Iterator[Result]:
 
 
 def _permitted(dns: DnsFacts) -> Iterator[Result]:
-    """DMARC lets the picture be shown; that there is no policy at all is DMARC's own fault."""
-    policy = dns.dmarc["rfc9989"].record
-    if policy is None or policy.policy is None or dns.bimi.result is not BimiResult.FOUND:
+    """DMARC lets the picture be shown; that there is no policy, or a faulty one, is told of DMARC."""
+    place = dns.dmarc["rfc9989"].policy_domain
+    if place is None or dns.bimi.result is not BimiResult.FOUND:
         return
+    question = policy_question(place)
+    reading = reading_of(dns.answer(question.name, question.rrtype))
+    if reading is None or reading.dropped or reading.record.policy is None:
+        return
+    policy = reading.record
     below = policy.subdomain_policy
     faults = bimi.lint_dmarc(
-        policy=policy.policy.value,
+        policy=str(policy.policy),
         subdomain_policy=below.value if below is not None else None,
         percentage=policy.percent,
         testing=policy.testing,

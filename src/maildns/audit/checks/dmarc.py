@@ -34,6 +34,9 @@ _OF_POLICY = frozenset(
 _OF_TRYING_OUT = frozenset(
     {rules.POLICY_NONE.id, rules.NO_REPORTS_AT_NONE.id, rules.NO_REPORTS.id, rules.TESTING.id}
 )
+_FOLLOWS = dict.fromkeys(("p", "sp", "np"), _OF_POLICY | {rules.POLICY_MISSING.id}) | {
+    "rua": frozenset({rules.NO_REPORTS_AT_NONE.id, rules.NO_REPORTS.id})
+}
 _lint = lru_cache(maxsize=8192)(lambda text: tuple(lint_text(text)))
 
 
@@ -114,6 +117,9 @@ def _applies(dns: DnsFacts, newer: DmarcVerdict, place: str) -> Iterator[Result]
     unsaid = _OF_POLICY if inherited else frozenset()
     if dns.parked:
         unsaid |= _OF_TRYING_OUT
+    reading = read_leniently(text)
+    for tag in reading.dropped if reading is not None else ():
+        unsaid |= _FOLLOWS.get(tag, frozenset())  # from the fault, which is told itself
     faults = [one for one in _linted(text) if one.rule not in unsaid]
     yield from of_findings(faults, answer, subject=answer.question.name)
     if all(one.severity is not Severity.ERROR for one in faults):

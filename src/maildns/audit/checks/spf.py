@@ -36,7 +36,7 @@ from maildns.protocols.spf.record import (
     parse,
 )
 from maildns.protocols.spf.tree import LookupNode
-from maildns.protocols.spf.verdict import MAX_LOOKUPS, MAX_VOIDS
+from maildns.protocols.spf.verdict import MAX_LOOKUPS, MAX_MX, MAX_VOIDS
 from maildns.zonelint.rules import SEVERAL, SPF_TYPE
 
 _VERSION = "v=spf1"
@@ -75,14 +75,20 @@ def record(facts: Facts) -> Iterator[Result]:
         yield from of_findings(faults, answer, subject=dns.domain)
         if all(one.severity is not Severity.ERROR for one in faults):
             yield ok(own.RECORD, dns.domain, found[0][:500], answer)
+        # Of old tries beside it only those are told that were never meant for SPF.
+        others = near_misses(_VERSION, _tries(texts), answer, _linted)
+        yield from (one for one in others if one.rule == rules.SENDER_ID.id)
     else:
         yield from _without_record(dns, texts, answer)
     yield from _of_old_type(dns, bool(found))
 
 
+def _tries(texts: list[str]) -> list[str]:
+    return [text for text in texts if resembles(text, _VERSION) and not is_spf(text)]
+
+
 def _without_record(dns: DnsFacts, texts: list[str], answer: Answer) -> Iterator[Result]:
-    tries = [text for text in texts if resembles(text, _VERSION)]
-    results = list(near_misses(_VERSION, tries, answer, _linted))
+    results = list(near_misses(_VERSION, _tries(texts), answer, _linted))
     yield from results
     of_old_type = dns.answer(dns.domain, "SPF").found
     if not of_old_type and all(one.status is not Status.BAD for one in results):
@@ -230,9 +236,11 @@ def _voids(dns: DnsFacts, answer: Answer) -> Iterator[Result]:
 @check("spf")
 def exchangers(facts: Facts) -> Iterator[Result]:
     """No `mx` term looks up a domain with more than ten mail hosts (RFC 7208 section 4.6.4)."""
-    for node in facts.dns.spf.root.walk():
-        # Of the domain's own mail hosts the MX rules complain.
-        if node.record is not None and node.problem and node.domain != facts.domain:
+    root = facts.dns.spf.root
+    # Of too many mail hosts of the domain itself the MX rules complain.
+    told = root if len(facts.dns.mail.records) > MAX_MX else None
+    for node in root.walk():
+        if node.record is not None and node.problem and node is not told:
             yield broken(own.TOO_MANY_EXCHANGERS, facts.domain, node.problem)
 
 
