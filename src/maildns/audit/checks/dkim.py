@@ -8,6 +8,7 @@ from functools import lru_cache
 from maildns.ask import Answer, Outcome
 from maildns.audit.checks import dkim_rules as own
 from maildns.audit.checks.places import (
+    MAX_TEXTS,
     cannot_know,
     misplaced,
     of_wildcard,
@@ -99,7 +100,8 @@ def _of_texts(dns: DnsFacts, one: SelectorFacts, texts: list[str]) -> Iterator[R
             yield broken(own.TEXT_BESIDE, owner, "", answer, fix=fix)
         yield from _of_key(one, candidates[0])
     else:
-        yield from misplaced(dns, _VERSION, answer)
+        if not of_wildcard(dns, answer):
+            yield from misplaced(dns, _VERSION, texts[:MAX_TEXTS], answer)
         if one.source != "common":
             says = f"{one.selector}, {_SOURCES[one.source]}: what stands there is no key"
             yield broken(own.SELECTOR_MISSING, owner, says, answer)

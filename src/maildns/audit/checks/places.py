@@ -36,6 +36,7 @@ _KINDS = {
     "v=tlsrptv1": ("tlsrpt", "a TLS-RPT record", "_smtp._tls.{domain}"),
     "v=bimi1": ("bimi", "a BIMI record", "default._bimi.{domain}"),
 }
+MAX_TEXTS = 20  # at one name; enough said, they may be hostile
 Lint: TypeAlias = Callable[[str], tuple[Finding, ...]]
 
 
@@ -50,22 +51,18 @@ def of_wildcard(dns: DnsFacts, answer: Answer) -> bool:
     return everyone.found and everyone.records == answer.records
 
 
-def misplaced(dns: DnsFacts, version: str, answer: Answer) -> Iterator[Result]:
-    """
-    The records of other kinds, and other texts, that stand where that of *version* belongs.
-
-    One that looks like a failed try at the record itself is `near_misses`' to tell.
-    """
-    if not answer.found or of_wildcard(dns, answer):
-        return
-    owner = answer.question.name
-    for text in texts_of(answer)[:20]:
+def misplaced(
+    dns: DnsFacts, version: str, texts: Iterable[str], answer: Answer
+) -> Iterator[Result]:
+    """Those of *texts* that belong to another place than that of *version*, or to none of mail."""
+    for text in texts:
         start = text[:20].lower()
         kind = next((one for one in _KINDS if start.startswith(one)), "")
         if kind and kind != version:
             yield wrong_place(dns.domain, kind, text, answer)
-        elif not kind and not resembles(text, version):
-            yield broken(STRANGER, owner, f"{text[:60]!r} has nothing to do with mail here", answer)
+        elif not kind:
+            says = f"{text[:60]!r} has nothing to do with mail here"
+            yield broken(STRANGER, answer.question.name, says, answer)
 
 
 def wrong_place(domain: str, kind: str, text: str, answer: Answer) -> Result:
@@ -81,9 +78,10 @@ def wrong_place(domain: str, kind: str, text: str, answer: Answer) -> Result:
 def strayed(dns: DnsFacts, version: str) -> Iterator[Result]:
     """Records of *version* that were published at the domain itself."""
     answer = dns.answer(dns.domain, "TXT")
-    for text in texts_of(answer):
-        if text[:20].lower().startswith(version):
-            yield wrong_place(dns.domain, version, text, answer)
+    begin = version.encode()
+    for record in answer.records:
+        if isinstance(record, Txt) and record.strings[0][:12].lower().startswith(begin):
+            yield wrong_place(dns.domain, version, record.text, answer)
 
 
 def beside(
@@ -92,14 +90,15 @@ def beside(
     """
     What stands in the place of a record of *version*, or should stand there, and is none.
 
-    A failed try at the record comes first; one that was published at the domain itself counts
-    as one, too. What the domain's wildcard answers says nothing.
+    That is failed tries at the record, records of other kinds, and any other text; and records
+    of *version* at the domain itself. What the domain's wildcard answers says nothing.
     """
-    if not of_wildcard(dns, answer):
-        near = [text for text in texts_of(answer) if not is_record(text)]
-        yield from near_misses(version, near, answer, lint)
+    texts = [text for text in texts_of(answer) if not is_record(text)][:MAX_TEXTS]
+    if texts and not of_wildcard(dns, answer):
+        yield from near_misses(version, texts, answer, lint)
+        rest = [text for text in texts if not resembles(text, version)]
+        yield from misplaced(dns, version, rest, answer)
     yield from strayed(dns, version)
-    yield from misplaced(dns, version, answer)
 
 
 def near_misses(version: str, texts: Iterable[str], answer: Answer, lint: Lint) -> Iterator[Result]:

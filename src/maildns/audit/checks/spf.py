@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from maildns.ask import Answer
@@ -22,6 +22,7 @@ from maildns.audit.result import (
 from maildns.dnsdata import Txt, is_within
 from maildns.errors import RecordSyntaxError
 from maildns.finding import Finding, Fix, Severity
+from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.mx import MxResult
 from maildns.protocols.spf import rules
 from maildns.protocols.spf.build import merge
@@ -36,7 +37,7 @@ from maildns.protocols.spf.record import (
     parse,
 )
 from maildns.protocols.spf.tree import LookupNode
-from maildns.protocols.spf.verdict import MAX_LOOKUPS, MAX_MX, MAX_VOIDS
+from maildns.protocols.spf.verdict import MAX_LOOKUPS, MAX_MX, MAX_VOIDS, SpfVerdict
 from maildns.zonelint.rules import SEVERAL, SPF_TYPE
 
 _VERSION = "v=spf1"
@@ -66,7 +67,7 @@ def record(facts: Facts) -> Iterator[Result]:
         yield cannot_know(own.RECORD, dns.domain, answer)
         return
     texts = texts_of(answer)
-    found = list(dict.fromkeys(text for text in texts if is_spf(text)))
+    found = list(dict.fromkeys(_policies(answer)))
     if len(found) > 1:
         says = f"there are {len(found)} SPF records; receivers answer permerror"
         yield broken(SEVERAL["spf"], dns.domain, says, answer, fix=_merged(tuple(found)))
@@ -183,7 +184,7 @@ def _of_branch(
     elif child.record is None and answer.void:
         yield _missing(dns, parent, child, path)
     elif child.record is None:
-        if answer.found and not any(map(is_spf, texts_of(answer))):
+        if answer.found and not _policies(answer):
             yield _missing(dns, parent, child, path)
         elif parent.domain != dns.domain or answer.found:  # of a name that is none, lint tells
             says = f"{child.via} of {parent.domain}: {child.problem}"
@@ -282,8 +283,8 @@ def sizes(facts: Facts) -> Iterator[Result]:
     if root.record is None:
         return
     answer = dns.answer(dns.domain, "TXT")
-    below = (node.record for node in root.walk() if node is not root and node.record is not None)
-    count = _addresses(root.record, own=True) + sum(_addresses(one) for one in below)
+    texts = [text for node in root.walk() for text in _policies(dns.answer(node.domain, "TXT"))]
+    count = sum(_addresses(text, own=at == 0) for at, text in enumerate(texts))
     if count > MANY_ADDRESSES:
         says = f"up to {count:,} IPv4 addresses may send in the domain's name"
         yield broken(own.PERMITS_MANY, dns.domain, says, answer)
@@ -291,16 +292,24 @@ def sizes(facts: Facts) -> Iterator[Result]:
         says = f"up to {count:,} IPv4 addresses are permitted by number"
         yield ok(own.PERMITS_MANY, dns.domain, says, answer)
     octets = _octets(answer)
-    if len(str(root.record)) > LONG_OCTETS or octets <= OLD_OCTETS:
+    if any(len(text) > LONG_OCTETS for text in texts[:1]) or octets <= OLD_OCTETS:
         return
     severity = Severity.INFO if octets <= LARGE_OCTETS else None
     says = f"{len(answer.records)} TXT records make an answer of about {octets} octets"
     yield from of_findings([own.LARGE_ANSWER.finding(dns.domain, says, severity=severity)], answer)
 
 
+def _policies(answer: Answer) -> list[str]:
+    return [text for text in texts_of(answer) if is_spf(text)]
+
+
 @lru_cache(maxsize=8192)
-def _addresses(policy: SpfRecord, *, own: bool = False) -> int:
-    """IPv4 addresses that *policy* permits by number; of the *own* one not what lint calls too large."""
+def _addresses(text: str, *, own: bool) -> int:
+    """IPv4 addresses permitted by number; in the *own* record not what lint calls too many."""
+    try:
+        policy = parse(text)
+    except RecordSyntaxError:
+        return 0
     return sum(
         1 << (32 - one.mechanism.prefix)
         for one in policy.effective
@@ -328,38 +337,43 @@ def hosts(facts: Facts) -> Iterator[Result]:
     """The domain's own mail hosts pass, by the name that they call themselves and as the domain."""
     dns = facts.dns
     home = dns.dmarc["rfc7489"].organizational_domain or dns.domain
-    told = set()
+    of_host: dict[str, list[tuple[IpAddress, SpfVerdict]]] = {}
     for (host, ip), verdict in dns.helo_spf.items():
         # Of hosts that a service runs, the service's postmaster decides.
-        if host == dns.domain or not is_within(host, home) or (host, verdict.result) in told:
-            continue
-        told.add((host, verdict.result))
-        answer = dns.answer(host, "TXT")
-        fix = Fix("publish", "v=spf1 a -all", host, "TXT")
-        if verdict.result is SpfResult.NONE:
-            yield broken(own.HELO_MISSING, host, "", answer, fix=fix)
-        elif verdict.result is SpfResult.TEMPERROR:
-            yield unknown(own.HELO_FAILS, host, verdict.problem, answer)
-        elif verdict.result is SpfResult.PASS:
-            yield ok(own.HELO_FAILS, host, f"{ip} passes as {host}", answer)
-        else:
-            says = f"{ip} gets {verdict.result} as {host} {verdict.problem}".rstrip()
-            yield broken(own.HELO_FAILS, host, says, answer, fix=fix)
+        if host != dns.domain and is_within(host, home):
+            of_host.setdefault(host, []).append((ip, verdict))
+    for host, verdicts in of_host.items():
+        yield _as_itself(dns.answer(host, "TXT"), host, verdicts)
     if dns.sends:
-        yield from _permitted_hosts(dns, home)
+        yield from _as_the_domain(dns, home)
 
 
-def _permitted_hosts(dns: DnsFacts, home: str) -> Iterator[Result]:
+def _as_itself(
+    answer: Answer, host: str, verdicts: Sequence[tuple[IpAddress, SpfVerdict]]
+) -> Result:
+    worst = [one for one in verdicts if one[1].result is not SpfResult.PASS]
+    if not worst:
+        return ok(own.HELO_FAILS, host, f"passes by its own name: {verdicts[0][1].term}", answer)
+    ip, verdict = min(worst, key=lambda one: one[1].result is SpfResult.TEMPERROR)
+    fix = Fix("publish", "v=spf1 a -all", host, "TXT")
+    if verdict.result is SpfResult.NONE:
+        return broken(own.HELO_MISSING, host, "", answer, fix=fix)
+    if verdict.result is SpfResult.TEMPERROR:
+        return unknown(own.HELO_FAILS, host, verdict.problem, answer)
+    says = f"{ip} gets {verdict.result} as {host} {verdict.problem}".rstrip()
+    return broken(own.HELO_FAILS, host, says, answer, fix=fix)
+
+
+def _as_the_domain(dns: DnsFacts, home: str) -> Iterator[Result]:
     answer = dns.answer(dns.domain, "TXT")
-    for (host, ip), verdict in dns.own_spf.items():
-        if not is_within(host, home):
-            continue
-        if verdict.result in _DOES_NOT_PASS:
-            says = f"mail from {host}, {ip}, gets {verdict.result}"
-            yield broken(own.HOST_NOT_PERMITTED, dns.domain, says, answer)
-        elif verdict.result is SpfResult.PASS:
-            says = f"{host}, {ip}, may send: {verdict.term}"
-            yield ok(own.HOST_NOT_PERMITTED, dns.domain, says, answer)
+    mine = [(place, one.result) for place, one in dns.own_spf.items() if is_within(place[0], home)]
+    refused = [(place, result) for place, result in mine if result in _DOES_NOT_PASS]
+    for (host, ip), result in refused:
+        says = f"mail from {host}, {ip}, gets {result}"
+        yield broken(own.HOST_NOT_PERMITTED, dns.domain, says, answer)
+    if mine and all(result is SpfResult.PASS for _, result in mine):
+        says = f"all {len(mine)} addresses of its own mail hosts may send"
+        yield ok(own.HOST_NOT_PERMITTED, dns.domain, says, answer)
 
 
 @check("spf")
