@@ -14,7 +14,16 @@ from maildns.net.world import World
 
 quick = settings(deadline=None, max_examples=150)
 SCOPE = Scope(selectors=(("mine", "config"),), servers=False)
-HOSTS = ["example.com.", "mx.example.com.", "gone.example.com.", "mx.example.net.", "."]
+HOSTS = [
+    "192.0.2.1.",
+    "_x.example.com.",
+    r"a\.b.example.com.",
+    "example.com.",
+    "mx.example.com.",
+    "gone.example.com.",
+    "mx.example.net.",
+    ".",
+]
 OWNERS = [
     "example.com",
     "_dmarc.example.com",
@@ -58,7 +67,7 @@ RECORDS = st.one_of(
     st.tuples(
         st.sampled_from(["k1._domainkey.example.com", "_dmarc.example.com", "*.example.com"]),
         st.just("CNAME"),
-        st.sampled_from(HOSTS[:4]),
+        st.sampled_from(HOSTS[3:6]),
     ),
 )
 

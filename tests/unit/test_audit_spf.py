@@ -84,8 +84,7 @@ FAULTS = [
     (
         (
             (SPF, INCLUDED),
-            '@ TXT "v=spf1 mx redirect=_r.example.net"\n_r.example.net. TXT "v=spf1 a:example.net"\n'
-            "example.net. A 9.9.9.9",
+            '@ TXT "v=spf1 mx redirect=_r.example.net"\n_r.example.net. TXT "v=spf1 ip4:9.9.9.9"',
         ),
         {"spf-no-all": "warn"},
         "the same",

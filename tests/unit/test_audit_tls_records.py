@@ -141,6 +141,13 @@ def test_the_mends_are_whole_records():
     assert fix[1].startswith("v=STSv1; id=")
 
 
+def test_no_policy_is_proposed_for_hosts_that_cannot_stand_in_one():
+    zone = changed(GOOD, (STS, "mta-sts A", "@ MX"), "@ MX 10 _x\n_x A 9.9.9.9")
+    results = audited(zone)
+    assert complaints(results)["mtasts-record"] == "note"
+    assert fix_of(results, "mtasts-record") == []
+
+
 UNKNOWN = [
     ("_mta-sts.example.com", "TXT", "mtasts-record"),
     ("_smtp._tls.example.com", "TXT", "tlsrpt-record"),

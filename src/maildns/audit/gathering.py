@@ -29,6 +29,7 @@ from maildns.protocols import (
     spf,
     tlsrpt,
 )
+from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.dkim.build import key_name
 
 MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
@@ -76,26 +77,25 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         ]
     )
     hosts = (domain, *mail.names) if mail.names else (domain,)
-    ips = tuple(dict.fromkeys((host.name, ip) for host in mail.hosts for ip in host.addresses))
-    ips = ips[:MAX_ADDRESSES]
+    ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
-    sender = f"postmaster@{domain}"
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     second = yield from together.run(
         [
             _many([_reports(host) for host in dict.fromkeys(hosts)]),
             _many([addresses.forward_confirmed(ip) for _, ip in ips]),
-            _many([spf.check_host(ip=str(ip), sender="", helo=host) for host, ip in ips]),
+            _spf_of(ips, ""),
             _many([caa.relevant(host) for host in certified]),
-            _many([spf.check_host(ip=str(ip), sender=sender, helo=host) for host, ip in own]),
+            _spf_of(own, f"postmaster@{domain}"),
             _destinations(owner, record),
+            _ask_mail_hosts(_report_hosts(record)),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, selectors, zone = second
+    reports, names, helo, permitted, sent, destinations, _, selectors, zone = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -152,6 +152,17 @@ def _many(inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
     return (yield from Together().run(inquiries))
 
 
+def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
+    """Each address of each mail host, with the host."""
+    found = ((host.name, ip) for host in mail.hosts for ip in host.addresses)
+    return tuple(dict.fromkeys(found))
+
+
+def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
+    """What receivers say of mail from *sender* that comes from each of *places*."""
+    return _many([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+
+
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:
     """The names for which an authority must be able to issue certificates."""
     policy_host = (f"mta-sts.{domain}",) if sts.record is not None else ()
@@ -163,14 +174,15 @@ def _destinations(
 ) -> Inquiry[tuple[dmarc.Destination, ...]]:
     if record is None:
         return ()
+    return tuple((yield from dmarc.external_destinations(owner, record)))
+
+
+def _report_hosts(record: dmarc.DmarcRecord | None) -> list[str]:
+    """The domains that DMARC reports are mailed to."""
+    if record is None:
+        return []
     uris = (*record.aggregate_reports_to, *record.failure_reports_to)
-    found, _ = yield from Together().run(
-        [
-            dmarc.external_destinations(owner, record),
-            _ask_mail_hosts([uri.host for uri in uris if uri.scheme == "mailto"]),
-        ]
-    )
-    return tuple(found)
+    return [uri.host for uri in uris if uri.scheme == "mailto"]
 
 
 def _reports(domain: str) -> Inquiry[tlsrpt.TlsRptLookup]:

@@ -18,7 +18,7 @@ from maildns.audit.result import (
     ok,
     unknown,
 )
-from maildns.errors import RecordSyntaxError
+from maildns.errors import MaildnsError, RecordSyntaxError
 from maildns.finding import Finding, Fix, Severity, rule
 from maildns.protocols import mtasts
 from maildns.protocols.mtasts import StsResult
@@ -108,12 +108,21 @@ def _none(dns: DnsFacts, answer: Answer) -> Result:
         return unknown(RECORD, answer.question.name, says, answer)
     if not dns.receives:
         return not_applicable(RECORD, dns.sts.owner, "the domain takes no mail", answer)
-    made = mtasts.build(mtasts.build_policy(mode="testing", mx=dns.mail.names))
     host = f"mta-sts.{dns.domain}"
-    fix = Fix(f"publish a policy at {mtasts.policy_url(dns.domain)}, then", str(made))
+    fix = _proposal(dns)
     served = [one for one in (dns.answer(host, "A"), dns.answer(host, "AAAA")) if one.found]
     # A wildcard's address is most often that of the domain's own web server.
     own = {dns.answer(dns.domain, rrtype).records for rrtype in ("A", "AAAA")}
     if any(one.records not in own or one.aliases for one in served):
         return broken(HOST_WITHOUT_RECORD, dns.sts.owner, "", answer, *served, fix=fix)
     return broken(RECORD, dns.sts.owner, "", answer, fix=fix)
+
+
+def _proposal(dns: DnsFacts) -> Fix | None:
+    """The record for a policy in mode testing; None where the mail hosts cannot stand in one."""
+    try:
+        policy = mtasts.build_policy(mode="testing", mx=dns.mail.names)
+    except MaildnsError:
+        return None
+    says = f"publish a policy at {mtasts.policy_url(dns.domain)}, then"
+    return Fix(says, str(mtasts.build(policy)))
