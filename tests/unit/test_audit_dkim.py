@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from maildns.ask import Outcome
 from maildns.audit.gathering import Scope
-from maildns.audit.selectors import common_selectors
+from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
+from maildns.net.world import World
 from maildns.protocols.dkim.rules import _example
 
 ED25519 = b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
@@ -199,8 +200,27 @@ def test_a_selector_that_cannot_be_asked_is_unknown(outcome):
 
 
 def test_the_common_selectors_are_names_each_once_and_enough():
-    assert 60 <= len(common_selectors()) <= 100
-    assert all(name(one) == one for one in common_selectors())
+    siblings = [one for others in sibling_selectors().values() for one in others]
+    everyone = [*common_selectors(), *siblings]
+    assert 60 <= len(everyone) <= 100
+    assert len(set(everyone)) == len(everyone)
+    assert set(sibling_selectors()) <= set(common_selectors())
+    assert all(name(one) == one for one in everyone)
+
+
+def test_siblings_of_a_selector_are_asked_for_where_it_exists():
+    world = World.from_zone(changed(GOOD, (), f"fm2._domainkey TXT {OTHER_KEY}"))
+    assert "fm2._domainkey.example.com" not in heard(world)
+    assert "s2._domainkey.example.com" in heard(world)
+    world = World.from_zone(changed(GOOD, (), f"s2._domainkey TXT {OTHER_KEY}"))
+    says = {one.says for one in audited(world)}
+    assert "selectors with a key: s1, s2" in says
+
+
+def heard(world):
+    """The names that an audit asks *world* for."""
+    audited(world)
+    return {question.name for question in world.asked}
 
 
 def test_a_long_domain_leaves_out_the_selectors_that_do_not_fit():

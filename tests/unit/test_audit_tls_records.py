@@ -20,6 +20,11 @@ FAULTS = [
         {"mtasts-record": "note"},
         "just the web server",
     ),
+    (
+        ((STS, "mta-sts A"), "* CNAME example.com."),
+        {"mtasts-record": "note"},
+        "a wildcard is no host",
+    ),
     ((("mta-sts A",), ""), {"mtasts-policy-host-without-address": "bad"}, "nothing to fetch from"),
     (((), '_mta-sts TXT "v=STSv1; id=2;"'), {"zone-several-mtasts": "bad"}, "two records"),
     (((STS,), '_mta-sts TXT "v=STSv1; id=2026-06;"'), {"mtasts-syntax": "bad"}, "a malformed id"),

@@ -7,14 +7,14 @@ over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maildns.ask import Inquiry, Outcome, Question, Together
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
-from maildns.audit.selectors import common_selectors
+from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
 from maildns.protocols import (
     addresses,
@@ -212,20 +212,37 @@ def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
     """
     home, wildcard = yield _domainkey_questions(domain)
     wanted = {key_name(one, domain): (one, source) for one, source in scope.selectors}
-    if scope.common_selectors and home.outcome is not Outcome.NO_NAME:  # RFC 8020
-        below = f"._domainkey.{domain}"
-        room = MAX_NAME - len(below)
-        common = {one + below: (one, "common") for one in common_selectors() if len(one) <= room}
-        wanted = common | wanted
+    tries = scope.common_selectors and home.outcome is not Outcome.NO_NAME  # RFC 8020
+    if tries:
+        wanted = _common(common_selectors(), domain) | wanted
     old = () if home.outcome is Outcome.NO_NAME else (f"_adsp._domainkey.{domain}",)
     answers = yield [Question(owner, "TXT") for owner in (*wanted, *old)]
+    found = _existing(wanted, answers, wildcard)
+    if tries:
+        siblings = sibling_selectors()
+        more = [sibling for one in found for sibling in siblings.get(one.selector, ())]
+        others = {key: one for key, one in _common(more, domain).items() if key not in wanted}
+        found += _existing(others, (yield [Question(key, "TXT") for key in others]), wildcard)
+    return tuple(found)
+
+
+def _common(selectors: Sequence[str], domain: str) -> dict[str, tuple[str, str]]:
+    """The names of the keys of common *selectors*, as far as they fit into one."""
+    below = f"._domainkey.{domain}"
+    room = MAX_NAME - len(below)
+    return {one + below: (one, "common") for one in selectors if len(one) <= room}
+
+
+def _existing(
+    wanted: Mapping[str, tuple[str, str]], answers: Sequence[Answer], wildcard: Answer
+) -> list[SelectorFacts]:
     everyone = (wildcard.records, wildcard.aliases)
-    return tuple(
+    return [
         SelectorFacts(selector, source, answer, dkim.judge_answer(answer))
         for (selector, source), answer in zip(wanted.values(), answers, strict=False)
         if source != "common"
         or ((answer.found or answer.aliases) and (answer.records, answer.aliases) != everyone)
-    )
+    ]
 
 
 def _domainkey_questions(domain: str) -> tuple[Question, Question]:

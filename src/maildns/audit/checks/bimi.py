@@ -76,7 +76,8 @@ def _permitted(dns: DnsFacts) -> Iterator[Result]:
     if place is None or dns.bimi.result is not BimiResult.FOUND:
         return
     question = policy_question(place)
-    reading = reading_of(dns.answer(question.name, question.rrtype))
+    answer = dns.answer(question.name, question.rrtype)
+    reading = reading_of(answer)
     if reading is None or reading.dropped or reading.record.policy is None:
         return
     policy = reading.record
@@ -88,7 +89,7 @@ def _permitted(dns: DnsFacts) -> Iterator[Result]:
         testing=policy.testing,
         subject=dns.bimi.owner,
     )
-    yield from of_findings(faults)
+    yield from of_findings(faults, answer)
 
 
 def _none(dns: DnsFacts, answer: Answer) -> Result:

@@ -193,7 +193,7 @@ def together(facts: Facts) -> Iterator[Result]:
             says = f"{one.selector} and {other} have the same key"
             yield broken(own.SAME_KEY, dns.domain, says, one.answer)
     if types == {"ed25519"}:
-        yield broken(own.ONLY_ED25519, dns.domain)
+        yield broken(own.ONLY_ED25519, dns.domain, "", *(one.answer for one in dns.selectors))
 
 
 @check("dkim")

@@ -169,7 +169,7 @@ def readers(facts: Facts) -> Iterator[Result]:
         return
     if seen[0] == seen[1]:
         says = f"the organizational domain is {newer.organizational_domain} to all receivers"
-        yield ok(own.READERS_DIFFER, dns.domain, says)
+        yield ok(own.READERS_DIFFER, dns.domain, says, *_places(dns))
         return
     told = []
     if newer.policy_domain != older.policy_domain:
@@ -181,7 +181,13 @@ def readers(facts: Facts) -> Iterator[Result]:
             "the organizational domain is {} by RFC 9989, {} by RFC 7489".format(*organizations)
         )
     fix = Fix(f"publish a record at _dmarc.{older.organizational_domain}, too")
-    yield broken(own.READERS_DIFFER, dns.domain, "; ".join(told), fix=fix)
+    yield broken(own.READERS_DIFFER, dns.domain, "; ".join(told), *_places(dns), fix=fix)
+
+
+def _places(dns: DnsFacts) -> list[Answer]:
+    """The answers where the readers found a record."""
+    places = (one.policy_domain for one in dns.dmarc.values())
+    return [_answer(dns, place) for place in dict.fromkeys(places) if place is not None]
 
 
 # --- reports ------------------------------------------------------------------------------

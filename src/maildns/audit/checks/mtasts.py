@@ -111,9 +111,10 @@ def _none(dns: DnsFacts, answer: Answer) -> Result:
     host = f"mta-sts.{dns.domain}"
     fix = _proposal(dns)
     served = [one for one in (dns.answer(host, "A"), dns.answer(host, "AAAA")) if one.found]
-    # A wildcard's address is most often that of the domain's own web server.
+    # What a wildcard answers is no host; its address is most often that of the domain itself.
     own = {dns.answer(dns.domain, rrtype).records for rrtype in ("A", "AAAA")}
-    if any(one.records not in own or one.aliases for one in served):
+    everyone = dns.answer(f"*.{dns.domain}", "TXT").aliases
+    if any(one.aliases != everyone if one.aliases else one.records not in own for one in served):
         return broken(HOST_WITHOUT_RECORD, dns.sts.owner, "", answer, *served, fix=fix)
     return broken(RECORD, dns.sts.owner, "", answer, fix=fix)
 

@@ -180,7 +180,7 @@ def _of_branch(
     elif child.domain in path:
         rule = rules.INCLUDE_SELF if child.domain == parent.domain == dns.domain else own.LOOP
         says = f"{child.via} of {parent.domain} leads back to {child.domain}"
-        yield broken(rule, dns.domain, says, fix=_without(dns, path, child))
+        yield broken(rule, dns.domain, says, answer, fix=_without(dns, path, child))
     elif child.record is None and answer.void:
         yield _missing(dns, parent, child, path)
     elif child.record is None:
@@ -242,7 +242,8 @@ def exchangers(facts: Facts) -> Iterator[Result]:
     told = root if len(facts.dns.mail.records) > MAX_MX else None
     for node in root.walk():
         if node.record is not None and node.problem and node is not told:
-            yield broken(own.TOO_MANY_EXCHANGERS, facts.domain, node.problem)
+            evidence = facts.dns.answer(node.domain, "TXT")
+            yield broken(own.TOO_MANY_EXCHANGERS, facts.domain, node.problem, evidence)
 
 
 @check("spf")
