@@ -95,8 +95,15 @@ def test_whatever_is_published_is_judged_and_every_complaint_says_something(reco
     for one in all_results(world_of(records)):
         assert one.says
         assert one.subject
-        assert one.evidence
         assert one.fix is None or one.fix.says
+
+
+@quick
+@given(st.lists(RECORDS, max_size=14))
+def test_every_result_on_senders_names_its_evidence(records):
+    audit = check_domain("example.com", world_of(records), scope=SCOPE)
+    for topic in ("mtasts", "tlsrpt", "spf", "dkim", "dmarc", "bimi"):
+        assert all(one.evidence for one in audit.results[topic])
 
 
 class Silence(World):
