@@ -7,14 +7,14 @@ over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maildns.ask import Inquiry, Outcome, Question, Together
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
-from maildns.audit.selectors import common_selectors
+from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import Srv, name
 from maildns.protocols import (
     addresses,
@@ -29,11 +29,15 @@ from maildns.protocols import (
     spf,
     tlsrpt,
 )
+from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.dkim.build import key_name
 
 MAX_TARGETS = 12  # hosts of SRV records
 MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
-_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME")
+MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
+MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
+MAX_REPORT_HOSTS = 10  # that reports shall go to
+_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME", "SPF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +79,25 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         ]
     )
     hosts = (domain, *mail.names) if mail.names else (domain,)
-    ips = tuple(dict.fromkeys((host.name, ip) for host in mail.hosts for ip in host.addresses))
-    ips = ips[:MAX_ADDRESSES]
+    ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
+    own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     second = yield from together.run(
         [
-            _many([tlsrpt.record_lookup(host) for host in dict.fromkeys(hosts)]),
+            _many([_reports(host) for host in dict.fromkeys(hosts)]),
             _many([addresses.forward_confirmed(ip) for _, ip in ips]),
-            _many([spf.check_host(ip=str(ip), sender="", helo=host) for host, ip in ips]),
+            _spf_of(ips, ""),
             _many([caa.relevant(host) for host in certified]),
+            _spf_of(own, f"postmaster@{domain}"),
             _destinations(owner, record),
+            _ask_mail_hosts(_report_hosts(record)),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
         ]
     )
-    reports, names, helo, permitted, destinations, selectors, zone = second
+    reports, names, helo, permitted, sent, destinations, _, selectors, zone = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -108,15 +114,22 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         helo_spf=dict(zip(ips, helo, strict=True)),
         caa=dict(zip(certified, permitted, strict=True)),
         zone=zone,
+        own_spf=dict(zip(own, sent, strict=True)),
     )
 
 
 def _plain_questions(domain: str) -> list[Question]:
     """What is asked whatever the answers are."""
-    below = (f"_domainkey.{domain}", f"_smtp._tls.{domain}", f"*.{domain}")
+    below = (
+        f"_domainkey.{domain}",
+        f"*._domainkey.{domain}",
+        f"_smtp._tls.{domain}",
+        f"*.{domain}",
+    )
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
+        *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
         Question(f"*.{domain}", "MX"),
         Question(f"_autodiscover._tcp.{domain}", "SRV"),
     ]
@@ -154,6 +167,17 @@ def _many(inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
     return (yield from Together().run(inquiries))
 
 
+def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
+    """Each address of each mail host, with the host."""
+    found = ((host.name, ip) for host in mail.hosts for ip in host.addresses)
+    return tuple(dict.fromkeys(found))
+
+
+def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
+    """What receivers say of mail from *sender* that comes from each of *places*."""
+    return _many([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+
+
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:
     """The names for which an authority must be able to issue certificates."""
     policy_host = (f"mta-sts.{domain}",) if sts.record is not None else ()
@@ -169,16 +193,74 @@ def _destinations(
     return tuple((yield from dmarc.external_destinations(owner, record)))
 
 
+def _report_hosts(record: dmarc.DmarcRecord | None) -> list[str]:
+    """The domains that DMARC reports are mailed to."""
+    if record is None:
+        return []
+    uris = (*record.aggregate_reports_to, *record.failure_reports_to)
+    return [uri.host for uri in uris if uri.scheme == "mailto"]
+
+
+def _reports(domain: str) -> Inquiry[tlsrpt.TlsRptLookup]:
+    """The TLS-RPT record of *domain*, and whether its addresses can take mail."""
+    lookup = yield from tlsrpt.record_lookup(domain)
+    if lookup.record is not None:
+        yield from _ask_mail_hosts([dmarc.ReportUri(uri).host for uri in lookup.record.rua])
+    return lookup
+
+
+def _ask_mail_hosts(hosts: Sequence[str]) -> Inquiry[None]:
+    """Ask what tells whether mail can go to *hosts*: the MX records, else the addresses."""
+    wanted = [host for host in dict.fromkeys(hosts) if host][:MAX_REPORT_HOSTS]
+    if not wanted:
+        return
+    answers = yield [Question(host, "MX") for host in wanted]
+    bare = [one.question.name for one in answers if one.outcome is Outcome.NO_DATA]
+    if bare:
+        yield [Question(host, rrtype) for host in bare for rrtype in ("A", "AAAA")]
+
+
 def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
-    """The key records of the selectors in *scope*; of the common ones just those that exist."""
-    wanted = dict(scope.selectors)
-    (home,) = yield (Question(f"_domainkey.{domain}", "TXT"),)
-    if scope.common_selectors and home.outcome is not Outcome.NO_NAME:  # RFC 8020
-        wanted |= {one: "common" for one in common_selectors() if one not in wanted}
-    names = {key_name(selector, domain): selector for selector in wanted}
-    answers = yield [Question(owner, "TXT") for owner in names]
-    return tuple(
-        SelectorFacts(selector, wanted[selector], answer, dkim.judge_answer(answer))
-        for selector, answer in zip(names.values(), answers, strict=True)
-        if answer.found or wanted[selector] != "common"
-    )
+    """
+    The key records of the selectors in *scope*; of the common ones just those that exist.
+
+    One that is an alias exists, whatever it leads to; what a wildcard answers does not.
+    """
+    home, wildcard = yield _domainkey_questions(domain)
+    wanted = {key_name(one, domain): (one, source) for one, source in scope.selectors}
+    tries = scope.common_selectors and home.outcome is not Outcome.NO_NAME  # RFC 8020
+    if tries:
+        wanted = _common(common_selectors(), domain) | wanted
+    old = () if home.outcome is Outcome.NO_NAME else (f"_adsp._domainkey.{domain}",)
+    answers = yield [Question(owner, "TXT") for owner in (*wanted, *old)]
+    found = _existing(wanted, answers, wildcard)
+    if tries:
+        siblings = sibling_selectors()
+        more = [sibling for one in found for sibling in siblings.get(one.selector, ())]
+        others = {key: one for key, one in _common(more, domain).items() if key not in wanted}
+        found += _existing(others, (yield [Question(key, "TXT") for key in others]), wildcard)
+    return tuple(found)
+
+
+def _common(selectors: Sequence[str], domain: str) -> dict[str, tuple[str, str]]:
+    """The names of the keys of common *selectors*, as far as they fit into one."""
+    below = f"._domainkey.{domain}"
+    room = MAX_NAME - len(below)
+    return {one + below: (one, "common") for one in selectors if len(one) <= room}
+
+
+def _existing(
+    wanted: Mapping[str, tuple[str, str]], answers: Sequence[Answer], wildcard: Answer
+) -> list[SelectorFacts]:
+    everyone = (wildcard.records, wildcard.aliases)
+    return [
+        SelectorFacts(selector, source, answer, dkim.judge_answer(answer))
+        for (selector, source), answer in zip(wanted.values(), answers, strict=False)
+        if source != "common"
+        or ((answer.found or answer.aliases) and (answer.records, answer.aliases) != everyone)
+    ]
+
+
+def _domainkey_questions(domain: str) -> tuple[Question, Question]:
+    """Whether there are keys at all, and what answers for every selector."""
+    return Question(f"_domainkey.{domain}", "TXT"), Question(f"*._domainkey.{domain}", "TXT")

@@ -100,11 +100,17 @@ def not_applicable(rule: Rule, subject: str, says: str, *evidence: Evidence) -> 
     return Result(rule.id, Status.NOT_APPLICABLE, subject, says, evidence)
 
 
-def of_findings(findings: Iterable[Finding], *evidence: Evidence) -> Iterator[Result]:
-    """What `lint` of a protocol found, as results."""
+def of_findings(
+    findings: Iterable[Finding], *evidence: Evidence, subject: str = ""
+) -> Iterator[Result]:
+    """
+    What `lint` of a protocol found, as results.
+
+    *subject* is for findings that were made without one, so that those of one text serve for
+    every domain that publishes it.
+    """
     for finding in findings:
         status = _OF_SEVERITY[finding.severity]
         note = finding.severity is Severity.INFO
-        yield Result(
-            finding.rule, status, finding.subject, finding.says, evidence, finding.fix, note
-        )
+        about = subject or finding.subject
+        yield Result(finding.rule, status, about, finding.says, evidence, finding.fix, note)

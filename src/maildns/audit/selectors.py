@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
@@ -27,8 +28,23 @@ def common_selectors() -> tuple[str, ...]:
     >>> "selector1" in common_selectors()
     True
     """
+    return tuple(_file()["selectors"])
+
+
+@lru_cache(maxsize=1)
+def sibling_selectors() -> dict[str, tuple[str, ...]]:
+    """
+    For some selectors those that their service publishes as well, tried where the first exists.
+
+    >>> sibling_selectors()["fm1"]
+    ('fm2', 'fm3')
+    """
+    return {first: tuple(others) for first, others in _file()["siblings"].items()}
+
+
+def _file() -> dict[str, Any]:
     text = (files("maildns.audit") / "selectors.toml").read_text(encoding="utf-8")
-    return tuple(tomllib.loads(text)["selectors"])
+    return tomllib.loads(text)
 
 
 def selectors_of(message: bytes) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ def services(facts: Facts) -> Iterator[Result]:
     if failed:
         says = failed[0].detail or str(failed[0].outcome)
         yield unknown(NONE, facts.domain, f"it cannot be known: {says}", *failed[:1])
-    found = [answer for answer in answers if answer.found]
+    found = [answer for answer in answers if any(isinstance(one, Srv) for one in answer.records)]
     if not found:
         if not failed and facts.dns.receives:
             yield broken(NONE, facts.domain, "there are no SRV records for mail programs")

@@ -21,7 +21,7 @@ from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.bimi import BimiLookup
 from maildns.protocols.caa import CaaLookup
 from maildns.protocols.dane import DomainLookup
-from maildns.protocols.dkim import KeyVerdict
+from maildns.protocols.dkim import KeyResult, KeyVerdict
 from maildns.protocols.dmarc import Destination, DmarcVerdict, Reader
 from maildns.protocols.mtasts import StsLookup
 from maildns.protocols.mx import MailHosts, MxResult
@@ -48,8 +48,8 @@ class DnsFacts:
     `answers` holds every answer by its question. `dmarc` is what each reader makes of a message
     that fails everything; `addresses` the names of each address of a mail host; `caa` the records
     that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
-    of a mail host that calls itself by the host's name; `reports` the TLS-RPT record of the domain
-    and of each mail host.
+    of a mail host that calls itself by the host's name, `own_spf` that of the same address when it
+    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host.
     """
 
     domain: str
@@ -67,6 +67,7 @@ class DnsFacts:
     helo_spf: Mapping[tuple[str, IpAddress], SpfVerdict]
     caa: Mapping[str, CaaLookup]
     zone: ZoneFacts
+    own_spf: Mapping[tuple[str, IpAddress], SpfVerdict] = field(default_factory=dict)
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
@@ -91,6 +92,24 @@ class DnsFacts:
     def receives(self) -> bool:
         """There are hosts that take its mail."""
         return self.mail.result in {MxResult.FOUND, MxResult.IMPLICIT}
+
+    @property
+    def sends(self) -> bool | None:
+        """
+        Mail is sent in its name: a DKIM key is published, or SPF permits somebody.
+
+        None where nothing is said of it, or it cannot be known.
+        """
+        if any(one.verdict.result is KeyResult.MATCH for one in self.selectors):
+            return True
+        record = self.spf.root.record
+        return None if record is None else record.permits_somebody
+
+    @property
+    def parked(self) -> bool:
+        """It takes no mail, and nothing says that mail is sent in its name."""
+        takes_none = self.mail.result in {MxResult.NULL, MxResult.NONE}
+        return takes_none and not self.sends and not self.spf.root.temporary
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,6 +290,18 @@ class SpfRecord:
             asking.append(self.redirect)
         return tuple(asking)
 
+    @property
+    def permits_somebody(self) -> bool:
+        """
+        Some term may let a host pass; a redirect counts as one that may.
+
+        >>> parse("v=spf1 mx -all").permits_somebody, parse("v=spf1 ~all").permits_somebody
+        (True, False)
+        """
+        if self.redirect is not None and self.all is None:
+            return True
+        return any(directive.qualifier is Qualifier.PASS for directive in self.effective)
+
 
 def is_spf(text: str) -> bool:
     """
