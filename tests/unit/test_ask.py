@@ -20,7 +20,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_a_direct_question_is_equal_to_no_other(other):
-    assert (DIRECT == other) is False
+    assert other.__ne__(DIRECT)
     assert other != DIRECT
     assert other not in {DIRECT: 1}
     assert DIRECT not in {other: 1}
