@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import pickle
 
 import pytest
@@ -20,7 +21,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_a_direct_question_is_equal_to_no_other(other):
-    assert other.__ne__(DIRECT)
+    assert operator.ne(DIRECT, other)
     assert other != DIRECT
     assert other not in {DIRECT: 1}
     assert DIRECT not in {other: 1}
