@@ -9,14 +9,18 @@ lines, so the memory needed does not grow with the message.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, crlf
+from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, Message, crlf
 
 SIMPLE = "simple"
 RELAXED = "relaxed"
+MAX_COMMON_NAMES = 100  # in the list of what is signed: nobody signs more
+MAX_COMMON_FIELDS = 1000  # in a header
 _RUN = re.compile(rb"[ \t]+")
 _FIRST_B = re.compile(rb"[ \t\r\n]*+b[ \t\r\n]*+=")
 _LATER_B = re.compile(rb";[ \t\r\n]*+b[ \t\r\n]*+=")
@@ -46,12 +50,7 @@ def canonical_field(field: Field, form: str) -> bytes:
     return field.name + b":" + value
 
 
-def signed_header(
-    by_name: Mapping[bytes, Sequence[Field]],
-    names: Iterable[bytes],
-    signature: Field,
-    form: str,
-) -> bytes:
+def signed_header(mail: Message, names: Iterable[bytes], signature: Field, form: str) -> bytes:
     """
     What the header's signature covers: the fields of *names*, then the *signature* field.
 
@@ -60,17 +59,32 @@ def signed_header(
     is how a field that is not there is signed.
     """
     wanted = tuple(names)
-    if form == RELAXED and not signature.odd and len(set(wanted)) == len(wanted):
-        # The common case, as short as it gets: each name once, and its lowest field.
-        parts = [
-            name + b":" + b" ".join(by_name[name][-1].value.split())
-            for name in wanted
-            if name in by_name
-        ]
-    else:
-        parts = list(_lowest_first(by_name, wanted, form))
+    common = len(wanted) <= MAX_COMMON_NAMES and len(mail.names) <= MAX_COMMON_FIELDS
+    parts = _lowest(mail, wanted) if common and form == RELAXED and not mail.odd else None
+    if parts is None:
+        parts = list(_lowest_first(mail.by_name, wanted, form))
     parts.append(canonical_field(signature, form))  # RFC 6376 section 3.7: no CRLF behind it
     return b"\r\n".join(parts)
+
+
+def _lowest(mail: Message, wanted: tuple[bytes, ...]) -> list[bytes] | None:
+    """
+    The relaxed fields where it is enough to take the lowest of each name, else None.
+
+    Nearly all mail is so. A name that is *wanted* again, beyond all that there are, adds nothing.
+    """
+    once, again = _sorted_out(wanted)
+    if any(mail.names.count(name) > 1 for name in again):
+        return None
+    lowest = dict(zip(mail.names, mail.values, strict=True))
+    return [name + b":" + b" ".join(lowest[name].split()) for name in once if name in lowest]
+
+
+@lru_cache(maxsize=256)  # a sender's list is the same in all its mail
+def _sorted_out(names: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """The *names*, each once; and those that stand there several times."""
+    counts = Counter(names)
+    return tuple(counts), tuple(name for name, count in counts.items() if count > 1)
 
 
 def _lowest_first(

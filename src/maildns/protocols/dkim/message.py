@@ -9,10 +9,9 @@ as CRLF. A lone CR is an octet like others. The body is read once, in chunks, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import NamedTuple, TypeAlias
 
 CHUNK_OCTETS = 1 << 16
@@ -20,6 +19,7 @@ MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, more than servers take
 MAX_FIELDS = 100_000
 
 MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
+MAX_NAMES = 1024  # that are remembered
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
@@ -43,26 +43,46 @@ class Field(NamedTuple):
     odd: bool = True
 
 
-_new = tuple.__new__  # what a NamedTuple's own constructor comes to, several times as fast
-
-
 @dataclass(slots=True)
 class Message:
     """
-    The header fields in their order and by name, and the `body` in chunks, to be read once.
+    The header fields in their order, and the `body` in chunks, to be read once.
 
-    `malformed` says why the header cannot be trusted to be read by others as it is read
-    here; empty where it is well formed.
+    `names` (in lower case), `raws` and `values` have the parts of each field in the same
+    order; a `Field` is made of them when one is asked for. `malformed` says why the header
+    cannot be trusted to be read by others as it is read here; empty where it is well formed.
     """
 
-    fields: tuple[Field, ...]
-    by_name: dict[bytes, list[Field]]
+    names: Sequence[bytes]
+    raws: Sequence[bytes]
+    values: Sequence[bytes]
+    odd: bool
     body: Iterable[bytes]
     malformed: str = ""
+    _by_name: dict[bytes, list[Field]] | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All fields."""
+        parts = zip(self.names, self.raws, self.values, strict=True)
+        return tuple(Field(name, raw, value, self.odd) for name, raw, value in parts)
 
     def named(self, name: bytes) -> list[Field]:
         """The fields of *name*, which is in lower case, in their order."""
-        return self.by_name.get(name, [])
+        return [
+            Field(name, self.raws[at], self.values[at], self.odd)
+            for at, one in enumerate(self.names)
+            if one == name
+        ]
+
+    @property
+    def by_name(self) -> Mapping[bytes, Sequence[Field]]:
+        """The fields of each name, in their order."""
+        if self._by_name is None:
+            self._by_name = {}
+            for field in self.fields:
+                self._by_name.setdefault(field.name, []).append(field)
+        return self._by_name
 
 
 def read_message(source: Source) -> Message:
@@ -108,36 +128,71 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
 
 
 def _message(header: bytes, whole: bool, body: Iterable[bytes]) -> Message:
-    header = crlf(header if whole else header[:MAX_HEADER_OCTETS]).removesuffix(b"\r\n")
-    fields: list[Field] = []
-    by_name: dict[bytes, list[Field]] = {}
+    header, odd = _lines(header if whole else header[:MAX_HEADER_OCTETS])
+    header = header.removesuffix(b"\r\n")
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
-    # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.
-    odd = header.count(b"\r") != header.count(b"\n") or b"\v" in header or b"\f" in header
-    for raw in _NEXT_FIELD.split(header, MAX_FIELDS) if header else ():
-        head, colon, value = raw.partition(b":")
-        name = _field_name(head) if colon and len(head) < MAX_NAME_OCTETS else b""
-        if name:
-            field = _new(Field, (name, raw, value, odd))
-            fields.append(field)
-            same = by_name.get(name)
-            if same is None:
-                by_name[name] = [field]
-            else:
-                same.append(field)
-        elif fields or not raw.startswith(b"From "):  # the envelope line of a mailbox file
-            shown = raw[:40].decode("ascii", "backslashreplace")
-            malformed = malformed or f"this line of the header is no field: {shown}"
-    if len(fields) > MAX_FIELDS:  # the last is all the rest
+    raws = _NEXT_FIELD.split(header, MAX_FIELDS) if header else []
+    if len(raws) > MAX_FIELDS:  # the last is all the rest
         malformed = f"the header has more than {MAX_FIELDS} fields"
-    return Message(tuple(fields), by_name, body, malformed)
+    if not raws:
+        return Message((), (), (), odd, body, malformed)
+    heads, colons, values = zip(*[raw.partition(b":") for raw in raws], strict=True)
+    names = list(map(_NAMES.__getitem__, heads))
+    if b"" not in names and b"" not in colons:
+        return Message(names, raws, values, odd, body, malformed)
+    fields = [bool(name and colon) for name, colon in zip(names, colons, strict=True)]
+    return Message(
+        tuple(compress(names, fields)),
+        tuple(compress(raws, fields)),
+        tuple(compress(values, fields)),
+        odd,
+        body,
+        malformed or _no_field(raws, fields),
+    )
 
 
-@lru_cache(maxsize=1024)
-def _field_name(head: bytes) -> bytes:
-    """The name of a field, in lower case; empty when *head* is none."""
-    name = head.rstrip(b" \t")  # RFC 5322 section 4.5.8: white space before the colon
-    return b"" if name.translate(None, _NAME_LETTERS) else name.lower()
+def _no_field(raws: Sequence[bytes], fields: Sequence[bool]) -> str:
+    """What is wrong with a header in which *fields* does not hold for all of *raws*."""
+    begun = False
+    for raw, is_field in zip(raws, fields, strict=True):
+        begun = begun or is_field
+        # The envelope line of a mailbox file stands before the first field.
+        if not is_field and (begun or not raw.startswith(b"From ")):
+            shown = raw[:40].decode("ascii", "backslashreplace")
+            return f"this line of the header is no field: {shown}"
+    return ""
+
+
+class _Names(dict[bytes, bytes]):
+    """
+    The name of a field, in lower case, for what stands before its colon; empty when it is none.
+
+    The names that mail has are few, so they are remembered; long ones are not.
+    """
+
+    def __missing__(self, head: bytes) -> bytes:
+        if len(head) >= MAX_NAME_OCTETS:
+            return b""
+        name = head.rstrip(b" \t")  # RFC 5322 section 4.5.8: white space before the colon
+        name = b"" if name.translate(None, _NAME_LETTERS) else name.lower()
+        if len(self) >= MAX_NAMES:
+            self.clear()
+        self[head] = name
+        return name
+
+
+_NAMES = _Names()
+
+
+def _lines(octets: bytes) -> tuple[bytes, bool]:
+    """
+    The header with every line ending in CRLF, and whether Python may see white space in it
+    that is none in mail: vertical tab, form feed, a lone CR (RFC 6376 section 2.8).
+    """
+    line_ends = octets.count(b"\n")
+    if line_ends != octets.count(b"\r\n"):
+        octets = crlf(octets)
+    return octets, line_ends != octets.count(b"\r") or b"\v" in octets or b"\f" in octets
 
 
 def crlf(octets: bytes) -> bytes:

@@ -200,7 +200,7 @@ def judge_hashes(
         return Refusal(DkimResult.FAIL, reason)
     unsigned = without_signature(candidate.field)
     names = signed_names(signature)
-    data = signed_header(mail.by_name, names, unsigned, signature.header_form)
+    data = signed_header(mail, names, unsigned, signature.header_form)
     if not is_signed_by(key.key, signature.signature, data):  # step 4
         reason = (
             "the header was changed, or another key signed: the body's hash is right, b= is not"
@@ -245,7 +245,7 @@ def _warnings(
         covered = f"l= covers {signature.body_length} of the body's {body.octets} octets"
         warnings.append(f"{covered}: the rest may be anyone's")
     for header in (b"from", b"subject", b"to", b"date"):  # RFC 6376 section 8.15
-        there = len(mail.named(header))
+        there = mail.names.count(header)
         signed = signed_names(signature).count(header) if there > 1 else there
         if there > signed:
             shown = header.decode().title()
