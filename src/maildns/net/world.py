@@ -182,9 +182,7 @@ class World:
 
     def look(self, question: Question) -> Answer:
         """Answer one question without following an alias: that of a CNAME has it in `records`."""
-        failing = self._failing.get((question.name, question.rrtype)) or self._failing.get(
-            (question.name, None),
-        )
+        failing = self._failure(question) if self._failing else None
         if failing is not None:
             status = DnssecStatus.BOGUS if failing is Outcome.BOGUS else DnssecStatus.UNKNOWN
             return Answer(question, failing, dnssec=status, detail="made to fail")
@@ -196,6 +194,10 @@ class World:
                 return Answer(question, Outcome.FOUND, rrset.records, rrset.ttl_seconds, dnssec)
         outcome = Outcome.NO_NAME if stands_at is None else Outcome.NO_DATA
         return Answer(question, outcome, (), self._negative_ttl(question.name), dnssec)
+
+    def _failure(self, question: Question) -> Outcome | None:
+        of_type = self._failing.get((question.name, question.rrtype))
+        return of_type or self._failing.get((question.name, None))
 
     def _source(self, owner: str) -> str | None:
         """The name whose records answer for *owner*: itself, or a wildcard (RFC 4592 section 3.3.1)."""
@@ -230,6 +232,8 @@ class _Look(Protocol):
 def follow(look: _Look, question: Question) -> Answer:
     """Answer *question* by *look*, following CNAME records as a resolver does (RFC 1034 section 3.6.2)."""
     answer = look(question)
+    if not answer.aliases and not (answer.records and isinstance(answer.records[0], Cname)):
+        return answer  # nearly always
     aliases: list[str] = []
     ttls: list[int | None] = []
     statuses: list[DnssecStatus] = []

@@ -21,6 +21,7 @@ SIMPLE = "simple"
 RELAXED = "relaxed"
 MAX_COMMON_NAMES = 100  # in the list of what is signed: nobody signs more
 MAX_COMMON_FIELDS = 1000  # in a header
+_LINE_END = frozenset({b"", b"\r", b"\n"})  # what makes a last CRLF one of several, or all
 _RUN = re.compile(rb"[ \t]+")
 _FIRST_B = re.compile(rb"[ \t\r\n]*+b[ \t\r\n]*+=")
 _LATER_B = re.compile(rb";[ \t\r\n]*+b[ \t\r\n]*+=")
@@ -74,17 +75,21 @@ def _lowest(mail: Message, wanted: tuple[bytes, ...]) -> list[bytes] | None:
     Nearly all mail is so. A name that is *wanted* again, beyond all that there are, adds nothing.
     """
     once, again = _sorted_out(wanted)
-    if any(mail.names.count(name) > 1 for name in again):
-        return None
+    for name in again:
+        if mail.names.count(name) > 1:
+            return None
     lowest = dict(zip(mail.names, mail.values, strict=True))
-    return [name + b":" + b" ".join(lowest[name].split()) for name in once if name in lowest]
+    return [start + b" ".join(lowest[name].split()) for name, start in once if name in lowest]
 
 
 @lru_cache(maxsize=256)  # a sender's list is the same in all its mail
-def _sorted_out(names: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The *names*, each once; and those that stand there several times."""
+def _sorted_out(
+    names: tuple[bytes, ...],
+) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
+    """The *names*, each once with its colon behind it; and those that stand there several times."""
     counts = Counter(names)
-    return tuple(counts), tuple(name for name, count in counts.items() if count > 1)
+    once = tuple((name, name + b":") for name in counts)
+    return once, tuple(name for name, count in counts.items() if count > 1)
 
 
 def _lowest_first(
@@ -226,14 +231,20 @@ def _hash_at_once(octets: bytes, form: str, limit: int | None) -> BodyHash:
         while b"  " in octets:
             octets = octets.replace(b"  ", b" ")
         octets = octets.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    if octets[-2:] != b"\r\n" or octets[-3:-2] in _LINE_END:
+        octets = _ended(octets, form)
+    return BodyHash(sha256(octets if limit is None else octets[:limit]).digest(), len(octets))
+
+
+def _ended(octets: bytes, form: str) -> bytes:
+    """Let *octets* end in just one CRLF (RFC 6376 sections 3.4.3, 3.4.4)."""
     text = octets.rstrip(b"\r\n")
     # A CR without its LF at the end is text, and no line end.
     if b"\r" in octets[len(text) :].replace(b"\r\n", b""):
         end = octets.rfind(b"\r\r", len(text)) + 1
         text = octets if octets.endswith(b"\r") else octets[:end]
     # RFC 6376 section 3.4.3: an empty body is a CRLF; section 3.4.4: it is nothing
-    whole = text + b"\r\n" if text or form == SIMPLE else b""
-    return BodyHash(sha256(whole if limit is None else whole[:limit]).digest(), len(whole))
+    return text + b"\r\n" if text or form == SIMPLE else b""
 
 
 def body_hashes(

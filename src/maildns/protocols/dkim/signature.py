@@ -140,23 +140,23 @@ def parse_signature(text: str) -> Signature:
         raise tags.fault("x", "it expires before it was made")  # RFC 6376 section 3.5, tag x
     header_form, body_form = tags.forms()
     known = there.keys() <= _KNOWN
-    return Signature(
-        algorithm=algorithm,
-        signature=tags.octets("b"),
-        body_hash=tags.octets("bh"),
-        domain=domain,
-        selector=tags.domain("s"),
-        headers=headers,
-        header_form=header_form,
-        body_form=body_form,
-        identity=tags.identity(domain) if "i" in there else "",
-        body_length=tags.number("l"),
-        query_methods=tags.query_methods() if "q" in there else (),
-        timestamp=timestamp,
-        expires=expires,
-        copied_headers=tags.text("z") if "z" in there else "",
-        unknown=() if known else tuple(pair for pair in there.items() if pair[0] not in _KNOWN),
-        published=tuple(there),
+    return Signature(  # in the order of its attributes: by name it would take longer
+        algorithm,
+        tags.octets("b"),
+        tags.octets("bh"),
+        domain,
+        tags.domain("s"),
+        headers,
+        header_form,
+        body_form,
+        tags.identity(domain) if "i" in there else "",
+        tags.number("l"),
+        tags.query_methods() if "q" in there else (),
+        timestamp,
+        expires,
+        tags.text("z") if "z" in there else "",
+        () if known else tuple(pair for pair in there.items() if pair[0] not in _KNOWN),
+        tuple(there),
     )
 
 
