@@ -78,7 +78,7 @@ def _lowest(mail: Message, wanted: tuple[bytes, ...]) -> list[bytes] | None:
     for name in again:
         if mail.names.count(name) > 1:
             return None
-    lowest = dict(zip(mail.names, mail.values, strict=True))
+    lowest = mail.lowest
     return [start + b" ".join(lowest[name].split()) for name, start in once if name in lowest]
 
 
@@ -111,13 +111,15 @@ def without_signature(field: Field) -> Field:
 
     White space around the value goes with it; nothing else changes.
     """
-    value = field.value
-    tag = _FIRST_B.match(value) or _LATER_B.search(value)
+    name, raw, value, odd = field
+    last = max(0, value.rfind(b";"))  # where signers put it; it stands there once
+    tag = _LATER_B.match(value, last) or _FIRST_B.match(value) or _LATER_B.search(value)
     if tag is None:
         return field
-    end = value.find(b";", tag.end())
-    value = value[: tag.end()] + (value[end:] if end >= 0 else b"")
-    return Field(field.name, field.raw[: -len(field.value)] + value, value, field.odd)
+    start = tag.end()
+    end = value.find(b";", start)
+    kept = value[:start] + value[end:] if end >= 0 else value[:start]
+    return Field(name, raw[: len(raw) - len(value)] + kept, kept, odd)
 
 
 # --- body -----------------------------------------------------------------------------

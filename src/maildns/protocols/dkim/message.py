@@ -48,14 +48,15 @@ class Message:
     """
     The header fields in their order, and the `body` in chunks, to be read once.
 
-    `names` (in lower case), `raws` and `values` have the parts of each field in the same
-    order; a `Field` is made of them when one is asked for. `malformed` says why the header
-    cannot be trusted to be read by others as it is read here; empty where it is well formed.
+    `names` (in lower case) and `raws` have the parts of each field in the same order, and
+    `lowest` the value of the last field of each name; a `Field` is made when one is asked
+    for. *odd* is as in `Field`. `malformed` says why the header cannot be trusted to be read
+    by others as it is read here; empty where it is well formed.
     """
 
-    names: Sequence[bytes]
-    raws: Sequence[bytes]
-    values: Sequence[bytes]
+    names: list[bytes]
+    raws: list[bytes]
+    lowest: dict[bytes, bytes]
     odd: bool
     body: Iterable[bytes]
     malformed: str = ""
@@ -64,16 +65,17 @@ class Message:
     @property
     def fields(self) -> tuple[Field, ...]:
         """All fields."""
-        parts = zip(self.names, self.raws, self.values, strict=True)
-        return tuple(Field(name, raw, value, self.odd) for name, raw, value in parts)
+        return tuple(map(self._field, self.names, self.raws))
 
     def named(self, name: bytes) -> list[Field]:
         """The fields of *name*, which is in lower case, in their order."""
-        return [
-            Field(name, self.raws[at], self.values[at], self.odd)
-            for at, one in enumerate(self.names)
-            if one == name
-        ]
+        if name not in self.lowest:
+            return []
+        at_all = zip(self.names, self.raws, strict=True)
+        return [self._field(name, raw) for one, raw in at_all if one == name]
+
+    def _field(self, name: bytes, raw: bytes) -> Field:
+        return Field(name, raw, raw.partition(b":")[2], self.odd)
 
     @property
     def by_name(self) -> Mapping[bytes, Sequence[Field]]:
@@ -134,30 +136,28 @@ def _message(header: bytes, whole: bool, body: Iterable[bytes]) -> Message:
     raws = _NEXT_FIELD.split(header, MAX_FIELDS) if header else []
     if len(raws) > MAX_FIELDS:  # the last is all the rest
         malformed = f"the header has more than {MAX_FIELDS} fields"
-    if not raws:
-        return Message((), (), (), odd, body, malformed)
-    heads, colons, values = zip(*[raw.partition(b":") for raw in raws], strict=True)
-    names = list(map(_NAMES.__getitem__, heads))
-    if b"" not in names and b"" not in colons:
-        return Message(names, raws, values, odd, body, malformed)
-    fields = [bool(name and colon) for name, colon in zip(names, colons, strict=True)]
-    return Message(
-        tuple(compress(names, fields)),
-        tuple(compress(raws, fields)),
-        tuple(compress(values, fields)),
-        odd,
-        body,
-        malformed or _no_field(raws, fields),
-    )
+    names: list[bytes] = []
+    lowest: dict[bytes, bytes] = {}
+    for raw in raws:
+        head, colon, value = raw.partition(b":")
+        name = _NAMES[head] if colon else b""
+        names.append(name)
+        lowest[name] = value
+    if b"" in lowest:
+        del lowest[b""]
+        malformed = malformed or _no_field(raws, names)
+        raws = list(compress(raws, names))
+        names = list(filter(None, names))
+    return Message(names, raws, lowest, odd, body, malformed)
 
 
-def _no_field(raws: Sequence[bytes], fields: Sequence[bool]) -> str:
-    """What is wrong with a header in which *fields* does not hold for all of *raws*."""
+def _no_field(raws: Sequence[bytes], names: Sequence[bytes]) -> str:
+    """What is wrong with a header in which not all of *raws* have one of *names*."""
     begun = False
-    for raw, is_field in zip(raws, fields, strict=True):
-        begun = begun or is_field
+    for raw, name in zip(raws, names, strict=True):
+        begun = begun or bool(name)
         # The envelope line of a mailbox file stands before the first field.
-        if not is_field and (begun or not raw.startswith(b"From ")):
+        if not name and (begun or not raw.startswith(b"From ")):
             shown = raw[:40].decode("ascii", "backslashreplace")
             return f"this line of the header is no field: {shown}"
     return ""

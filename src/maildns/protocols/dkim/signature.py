@@ -129,13 +129,15 @@ def parse_signature(text: str) -> Signature:
     """
     tags = TagReader(text, NEEDED)
     there = tags.values
-    tags.one_of("v", ("1",), "the version is 1")  # RFC 6376 section 3.5, tag v
+    if there["v"] != "1":  # RFC 6376 section 3.5, tag v
+        raise tags.fault("v", "the version is 1")
     headers = tags.field_names("h")
     if not covers_from(headers):  # RFC 6376 section 5.4
         raise tags.fault("h", "the From field is not signed")
     algorithm = tags.one_of("a", ALGORITHMS, "this algorithm is not known")
     domain = tags.domain("d")
-    timestamp, expires = tags.number("t"), tags.number("x")
+    timestamp = tags.number("t") if "t" in there else None
+    expires = tags.number("x") if "x" in there else None
     if timestamp is not None and expires is not None and expires <= timestamp:
         raise tags.fault("x", "it expires before it was made")  # RFC 6376 section 3.5, tag x
     header_form, body_form = tags.forms()
@@ -150,7 +152,7 @@ def parse_signature(text: str) -> Signature:
         header_form,
         body_form,
         tags.identity(domain) if "i" in there else "",
-        tags.number("l"),
+        tags.number("l") if "l" in there else None,
         tags.query_methods() if "q" in there else (),
         timestamp,
         expires,
