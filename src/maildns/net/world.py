@@ -16,12 +16,15 @@ from typing import Protocol, overload
 
 from maildns.ask import Answer, DnssecStatus, Outcome, Question, weakest
 from maildns.dnsdata import Cname, Mx, Rdata, RRset, Soa, Txt, is_within, name, parent
+from maildns.frozen import quickly
 from maildns.net.drivers import BlockingWorld
 from maildns.zonefile import parse_rdata, parse_records
 
 MAX_ALIASES = 16  # more than any resolver follows; a longer chain is UNREACHABLE
 DEFAULT_TTL = 3600
 FRUITLESS_ROUNDS = 2  # rounds without a single answer after which a world is taken for dead
+
+_answer = quickly(Answer)
 
 TxtText = bytes | str | Sequence[bytes]
 MxPair = tuple[int, str]
@@ -191,7 +194,7 @@ class World:
         for rrtype in (question.rrtype, "CNAME"):
             rrset = self._sets.get((stands_at, rrtype)) if stands_at else None
             if rrset is not None:
-                return Answer(question, Outcome.FOUND, rrset.records, rrset.ttl_seconds, dnssec)
+                return _answer(question, Outcome.FOUND, rrset.records, rrset.ttl_seconds, dnssec)
         outcome = Outcome.NO_NAME if stands_at is None else Outcome.NO_DATA
         return Answer(question, outcome, (), self._negative_ttl(question.name), dnssec)
 

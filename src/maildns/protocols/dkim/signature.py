@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from maildns.dnsdata import is_within, name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.taglist import parse_tags, print_tags, refuse_doubles
 
 FORMS = ("simple", "relaxed")
@@ -111,6 +112,9 @@ class Signature:
         return print_tags(self.tags())
 
 
+_signature = quickly(Signature)
+
+
 def parse_signature(text: str) -> Signature:
     """
     Read the value of a DKIM-Signature field, folded or not.
@@ -142,7 +146,7 @@ def parse_signature(text: str) -> Signature:
         raise tags.fault("x", "it expires before it was made")  # RFC 6376 section 3.5, tag x
     header_form, body_form = tags.forms()
     known = there.keys() <= _KNOWN
-    return Signature(  # in the order of its attributes: by name it would take longer
+    return _signature(  # in the order of its attributes: by name it would take longer
         algorithm,
         tags.octets("b"),
         tags.octets("bh"),

@@ -16,6 +16,7 @@ from functools import lru_cache
 from maildns.ask import Answer, Inquiry, Question
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.protocols.dkim.build import key_name
 from maildns.protocols.dkim.canonical import (
     BodyHash,
@@ -84,6 +85,9 @@ class DkimVerdict:
         3.6.1); the result is told as it is.
         """
         return self.record is not None and self.record.testing
+
+
+_make_verdict = quickly(DkimVerdict)
 
 
 @dataclass(slots=True)
@@ -255,7 +259,7 @@ def _verdict(
     if refusal:
         return DkimVerdict(refusal.result, refusal.reason, signature, record, bits)
     warnings = _warnings(mail, signature, hashes) if signature else ()
-    return DkimVerdict(DkimResult.PASS, "", signature, record, bits, warnings)
+    return _make_verdict(DkimResult.PASS, "", signature, record, bits, warnings)
 
 
 def _warnings(
@@ -263,14 +267,13 @@ def _warnings(
 ) -> tuple[str, ...]:
     """What a signature that verifies leaves open to whoever handles the message."""
     warnings = []
-    body = hashes[signature.body_form, signature.body_length]
     if signature.body_length is not None:  # RFC 6376 section 8.2
+        body = hashes[signature.body_form, signature.body_length]
         covered = f"l= covers {signature.body_length} of the body's {body.octets} octets"
         warnings.append(f"{covered}: the rest may be anyone's")
     for header in (b"from", b"subject", b"to", b"date"):  # RFC 6376 section 8.15
         there = mail.names.count(header)
-        signed = signed_names(signature).count(header) if there > 1 else there
-        if there > signed:
+        if there > 1 and there > (signed := signed_names(signature).count(header)):
             shown = header.decode().title()
             warnings.append(f"{shown} stands {there} times, and {signed} of them are signed")
     return tuple(warnings)
