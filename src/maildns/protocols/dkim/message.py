@@ -24,6 +24,7 @@ MAX_NAMES = 1024  # that are remembered
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _NAME_LETTERS = bytes(range(0x21, 0x7F)).replace(b":", b"")  # RFC 5322 section 3.6.8
+_VT, _FF = b"\v\f"
 
 
 Source: TypeAlias = "bytes | bytearray | memoryview | Iterable[bytes]"
@@ -195,7 +196,7 @@ def _lines(octets: bytes) -> tuple[bytes, bool]:
     line_ends = octets.count(b"\n")
     if line_ends != octets.count(b"\r\n"):
         octets = crlf(octets)
-    return octets, line_ends != octets.count(b"\r") or b"\v" in octets or b"\f" in octets
+    return octets, line_ends != octets.count(b"\r") or _VT in octets or _FF in octets
 
 
 def crlf(octets: bytes) -> bytes:
