@@ -131,7 +131,7 @@ def with_length(more):
         f"bh={base64.b64encode(body.digest).decode()}; b="
     ).encode()
     field = Field(b"dkim-signature", b"DKIM-Signature:" + value, value)
-    b = make_signature(KEY, signed_header(mail.by_name, [b"from"], field, "simple"))
+    b = make_signature(KEY, signed_header(mail, [b"from"], field, "simple"))
     return field.raw + base64.b64encode(b) + b"\r\n" + GOOD
 
 

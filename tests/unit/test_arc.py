@@ -47,7 +47,7 @@ def seal(message, cv=None, key=KEY, **changes):
     )
     names = [name.encode() for name in headers.split(":")]
     unsigned = made_of("ARC-Message-Signature", value)
-    b = make_signature(key, signed_header(mail.by_name, names, unsigned, "relaxed"))
+    b = make_signature(key, signed_header(mail, names, unsigned, "relaxed"))
     signature = made_of("ARC-Message-Signature", value + base64.b64encode(b).decode())
     cv = cv or ("none" if number == 1 else "pass")
     value = f" i={number}; a=rsa-sha256; t=12345; cv={cv}; d={domain}; s=s;{changes.get('extra', '')} b="

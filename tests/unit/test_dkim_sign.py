@@ -138,6 +138,14 @@ def test_a_message_can_carry_two_signatures():
     ]
 
 
+@pytest.mark.parametrize("oversign", [(), ("From",)])
+def test_what_python_alone_takes_for_white_space_is_signed_as_it_stands(oversign):
+    # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space
+    mail = MAIL.replace(b"Subject: hello\r\n", b"").replace(b"again", b"a\x0bb\x0c \rc")
+    (verdict,) = run(dkim.verify(sign(mail, oversign=oversign) + mail), world())
+    assert verdict.result == "pass"
+
+
 def test_a_large_message_can_be_signed_from_a_stream():
     chunk = b"x" * 75 + b"\r\n"
 

@@ -17,12 +17,15 @@ from typing import Protocol, TypeGuard, overload
 from maildns.ask import Answer, DnssecStatus, Outcome, Question, weakest
 from maildns.dnsdata import Cname, Mx, Rdata, RRset, Soa, Txt, is_within, name, parent
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.net.drivers import BlockingWorld
 from maildns.zonefile import parse_rdata, parse_records
 
 MAX_ALIASES = 16  # more than any resolver follows; a longer chain is UNREACHABLE
 DEFAULT_TTL = 3600
 FRUITLESS_ROUNDS = 2  # rounds without a single answer after which a world is taken for dead
+
+_answer = quickly(Answer)
 
 TxtText = bytes | str | Sequence[bytes]
 MxPair = tuple[int, str]
@@ -183,9 +186,7 @@ class World:
 
     def look(self, question: Question) -> Answer:
         """Answer one question without following an alias: that of a CNAME has it in `records`."""
-        failing = self._failing.get((question.name, question.rrtype)) or self._failing.get(
-            (question.name, None),
-        )
+        failing = self._failure(question) if self._failing else None
         if failing is not None:
             status = DnssecStatus.BOGUS if failing is Outcome.BOGUS else DnssecStatus.UNKNOWN
             return Answer(question, failing, dnssec=status, detail="made to fail")
@@ -194,9 +195,13 @@ class World:
         for rrtype in (question.rrtype, "CNAME"):
             rrset = self._sets.get((stands_at, rrtype)) if stands_at else None
             if rrset is not None:
-                return Answer(question, Outcome.FOUND, rrset.records, rrset.ttl_seconds, dnssec)
+                return _answer(question, Outcome.FOUND, rrset.records, rrset.ttl_seconds, dnssec)
         outcome = Outcome.NO_NAME if stands_at is None else Outcome.NO_DATA
         return Answer(question, outcome, (), self._negative_ttl(question.name), dnssec)
+
+    def _failure(self, question: Question) -> Outcome | None:
+        of_type = self._failing.get((question.name, question.rrtype))
+        return of_type or self._failing.get((question.name, None))
 
     def _source(self, owner: str) -> str | None:
         """The name whose records answer for *owner*: itself, or a wildcard (RFC 4592 section 3.3.1)."""
@@ -231,6 +236,8 @@ class _Look(Protocol):
 def follow(look: _Look, question: Question) -> Answer:
     """Answer *question* by *look*, following CNAME records as a resolver does (RFC 1034 section 3.6.2)."""
     answer = look(question)
+    if not answer.aliases and not (answer.records and isinstance(answer.records[0], Cname)):
+        return answer  # nearly always
     aliases: list[str] = []
     ttls: list[int | None] = []
     statuses: list[DnssecStatus] = []

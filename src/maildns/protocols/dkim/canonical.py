@@ -9,14 +9,19 @@ lines, so the memory needed does not grow with the message.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, crlf
+from maildns.protocols.dkim.message import CHUNK_OCTETS, Field, Message, crlf
 
 SIMPLE = "simple"
 RELAXED = "relaxed"
+MAX_COMMON_NAMES = 100  # in the list of what is signed: nobody signs more
+MAX_COMMON_FIELDS = 1000  # in a header
+_LINE_END = frozenset({b"", b"\r", b"\n"})  # what makes a last CRLF one of several, or all
 _RUN = re.compile(rb"[ \t]+")
 _FIRST_B = re.compile(rb"[ \t\r\n]*+b[ \t\r\n]*+=")
 _LATER_B = re.compile(rb";[ \t\r\n]*+b[ \t\r\n]*+=")
@@ -46,12 +51,7 @@ def canonical_field(field: Field, form: str) -> bytes:
     return field.name + b":" + value
 
 
-def signed_header(
-    by_name: Mapping[bytes, Sequence[Field]],
-    names: Iterable[bytes],
-    signature: Field,
-    form: str,
-) -> bytes:
+def signed_header(mail: Message, names: Iterable[bytes], signature: Field, form: str) -> bytes:
     """
     What the header's signature covers: the fields of *names*, then the *signature* field.
 
@@ -60,17 +60,36 @@ def signed_header(
     is how a field that is not there is signed.
     """
     wanted = tuple(names)
-    if form == RELAXED and not signature.odd and len(set(wanted)) == len(wanted):
-        # The common case, as short as it gets: each name once, and its lowest field.
-        parts = [
-            name + b":" + b" ".join(by_name[name][-1].value.split())
-            for name in wanted
-            if name in by_name
-        ]
-    else:
-        parts = list(_lowest_first(by_name, wanted, form))
+    common = len(wanted) <= MAX_COMMON_NAMES and len(mail.names) <= MAX_COMMON_FIELDS
+    parts = _lowest(mail, wanted) if common and form == RELAXED and not mail.odd else None
+    if parts is None:
+        parts = list(_lowest_first(mail.by_name, wanted, form))
     parts.append(canonical_field(signature, form))  # RFC 6376 section 3.7: no CRLF behind it
     return b"\r\n".join(parts)
+
+
+def _lowest(mail: Message, wanted: tuple[bytes, ...]) -> list[bytes] | None:
+    """
+    The relaxed fields where it is enough to take the lowest of each name, else None.
+
+    Nearly all mail is so. A name that is *wanted* again, beyond all that there are, adds nothing.
+    """
+    once, again = _sorted_out(wanted)
+    for name in again:
+        if mail.names.count(name) > 1:
+            return None
+    lowest = mail.lowest
+    return [start + b" ".join(lowest[name].split()) for name, start in once if name in lowest]
+
+
+@lru_cache(maxsize=256)  # a sender's list is the same in all its mail
+def _sorted_out(
+    names: tuple[bytes, ...],
+) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
+    """The *names*, each once with its colon behind it; and those that stand there several times."""
+    counts = Counter(names)
+    once = tuple((name, name + b":") for name in counts)
+    return once, tuple(name for name, count in counts.items() if count > 1)
 
 
 def _lowest_first(
@@ -92,13 +111,15 @@ def without_signature(field: Field) -> Field:
 
     White space around the value goes with it; nothing else changes.
     """
-    value = field.value
-    tag = _FIRST_B.match(value) or _LATER_B.search(value)
+    name, raw, value, odd = field
+    last = max(0, value.rfind(b";"))  # where signers put it; it stands there once
+    tag = _LATER_B.match(value, last) or _FIRST_B.match(value) or _LATER_B.search(value)
     if tag is None:
         return field
-    end = value.find(b";", tag.end())
-    value = value[: tag.end()] + (value[end:] if end >= 0 else b"")
-    return Field(field.name, field.raw[: -len(field.value)] + value, value, field.odd)
+    start = tag.end()
+    end = value.find(b";", start)
+    kept = value[:start] + value[end:] if end >= 0 else value[:start]
+    return Field(name, raw[: len(raw) - len(value)] + kept, kept, odd)
 
 
 # --- body -----------------------------------------------------------------------------
@@ -212,14 +233,20 @@ def _hash_at_once(octets: bytes, form: str, limit: int | None) -> BodyHash:
         while b"  " in octets:
             octets = octets.replace(b"  ", b" ")
         octets = octets.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    if octets[-2:] != b"\r\n" or octets[-3:-2] in _LINE_END:
+        octets = _ended(octets, form)
+    return BodyHash(sha256(octets if limit is None else octets[:limit]).digest(), len(octets))
+
+
+def _ended(octets: bytes, form: str) -> bytes:
+    """Let *octets* end in just one CRLF (RFC 6376 sections 3.4.3, 3.4.4)."""
     text = octets.rstrip(b"\r\n")
     # A CR without its LF at the end is text, and no line end.
     if b"\r" in octets[len(text) :].replace(b"\r\n", b""):
         end = octets.rfind(b"\r\r", len(text)) + 1
         text = octets if octets.endswith(b"\r") else octets[:end]
     # RFC 6376 section 3.4.3: an empty body is a CRLF; section 3.4.4: it is nothing
-    whole = text + b"\r\n" if text or form == SIMPLE else b""
-    return BodyHash(sha256(whole if limit is None else whole[:limit]).digest(), len(whole))
+    return text + b"\r\n" if text or form == SIMPLE else b""
 
 
 def body_hashes(

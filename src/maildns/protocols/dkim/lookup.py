@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from maildns.ask import Answer
-from maildns.dnsdata import Txt
+from maildns.dnsdata import Rdata, Txt
 from maildns.errors import InputError, RecordSyntaxError
 from maildns.protocols.dkim.key import (
     LEAST_RSA_BITS,
@@ -68,14 +68,19 @@ def key_in(answer: Answer, algorithm: str) -> PublishedKey | Refusal:
     if answer.failed:  # RFC 6376 section 6.1.2 step 1
         why = answer.detail or answer.outcome
         return Refusal(DkimResult.TEMPERROR, f"the key cannot be fetched: {why}")
-    texts = [record for record in answer.records if isinstance(record, Txt)]
+    return _key_among(answer.records, algorithm)
+
+
+@lru_cache(maxsize=512)
+def _key_among(records: tuple[Rdata, ...], algorithm: str) -> PublishedKey | Refusal:
+    texts = [record for record in records if isinstance(record, Txt)]
     if not texts:  # step 2
         return _permanent("there is no key record")
     if len(texts) > 1:
-        records = [text for text in texts if isinstance(_read(text), KeyRecord)]
-        if len(records) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
-            return _permanent(f"{len(records)} key records stand at one name")
-        texts = records or texts
+        keys = [text for text in texts if isinstance(_read(text), KeyRecord)]
+        if len(keys) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
+            return _permanent(f"{len(keys)} key records stand at one name")
+        texts = keys or texts
     return _usable(texts[0], algorithm)
 
 
@@ -83,7 +88,6 @@ def _permanent(reason: str) -> Refusal:
     return Refusal(DkimResult.PERMERROR, reason)
 
 
-@lru_cache(maxsize=512)
 def _read(text: Txt) -> KeyRecord | str:
     try:
         return parse_key(text.text)
@@ -91,7 +95,6 @@ def _read(text: Txt) -> KeyRecord | str:
         return error.problem
 
 
-@lru_cache(maxsize=512)
 def _usable(text: Txt, algorithm: str) -> PublishedKey | Refusal:
     record = _read(text)
     if not isinstance(record, KeyRecord):  # RFC 6376 section 6.1.2 step 4

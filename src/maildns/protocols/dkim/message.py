@@ -9,10 +9,9 @@ as CRLF. A lone CR is an octet like others. The body is read once, in chunks, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import NamedTuple, TypeAlias
 
 CHUNK_OCTETS = 1 << 16
@@ -20,10 +19,12 @@ MAX_HEADER_OCTETS = 1 << 23  # 8 MiB, more than servers take
 MAX_FIELDS = 100_000
 
 MAX_NAME_OCTETS = 998  # RFC 5322 section 2.1.1: a line
+MAX_NAMES = 1024  # that are remembered
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _NAME_LETTERS = bytes(range(0x21, 0x7F)).replace(b":", b"")  # RFC 5322 section 3.6.8
+_VT, _FF = b"\v\f"
 
 
 Source: TypeAlias = "bytes | bytearray | memoryview | Iterable[bytes]"
@@ -49,20 +50,45 @@ _new = tuple.__new__  # what a NamedTuple's own constructor comes to, several ti
 @dataclass(slots=True)
 class Message:
     """
-    The header fields in their order and by name, and the `body` in chunks, to be read once.
+    The header fields in their order, and the `body` in chunks, to be read once.
 
-    `malformed` says why the header cannot be trusted to be read by others as it is read
-    here; empty where it is well formed.
+    `names` (in lower case) and `raws` have the parts of each field in the same order, and
+    `lowest` the value of the last field of each name; a `Field` is made when one is asked
+    for. *odd* is as in `Field`. `malformed` says why the header cannot be trusted to be read
+    by others as it is read here; empty where it is well formed.
     """
 
-    fields: tuple[Field, ...]
-    by_name: dict[bytes, list[Field]]
+    names: list[bytes]
+    raws: list[bytes]
+    lowest: dict[bytes, bytes]
+    odd: bool
     body: Iterable[bytes]
     malformed: str = ""
+    _by_name: dict[bytes, list[Field]] | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All fields."""
+        return tuple(map(self._field, self.names, self.raws))
 
     def named(self, name: bytes) -> list[Field]:
         """The fields of *name*, which is in lower case, in their order."""
-        return self.by_name.get(name, [])
+        if name not in self.lowest:
+            return []
+        at_all = zip(self.names, self.raws, strict=True)
+        return [self._field(name, raw) for one, raw in at_all if one == name]
+
+    def _field(self, name: bytes, raw: bytes) -> Field:
+        return _new(Field, (name, raw, raw.partition(b":")[2], self.odd))
+
+    @property
+    def by_name(self) -> Mapping[bytes, Sequence[Field]]:
+        """The fields of each name, in their order."""
+        if self._by_name is None:
+            self._by_name = {}
+            for field in self.fields:
+                self._by_name.setdefault(field.name, []).append(field)
+        return self._by_name
 
 
 def read_message(source: Source) -> Message:
@@ -108,36 +134,69 @@ def _end_of_header(octets: bytes | bytearray, searched: int) -> tuple[int, int] 
 
 
 def _message(header: bytes, whole: bool, body: Iterable[bytes]) -> Message:
-    header = crlf(header if whole else header[:MAX_HEADER_OCTETS]).removesuffix(b"\r\n")
-    fields: list[Field] = []
-    by_name: dict[bytes, list[Field]] = {}
+    header, odd = _lines(header if whole else header[:MAX_HEADER_OCTETS])
+    header = header.removesuffix(b"\r\n")
     malformed = "" if whole else f"the header has more than {MAX_HEADER_OCTETS} octets"
-    # RFC 6376 section 2.8: vertical tab, form feed and a lone CR are no white space.
-    odd = header.count(b"\r") != header.count(b"\n") or b"\v" in header or b"\f" in header
-    for raw in _NEXT_FIELD.split(header, MAX_FIELDS) if header else ():
-        head, colon, value = raw.partition(b":")
-        name = _field_name(head) if colon and len(head) < MAX_NAME_OCTETS else b""
-        if name:
-            field = _new(Field, (name, raw, value, odd))
-            fields.append(field)
-            same = by_name.get(name)
-            if same is None:
-                by_name[name] = [field]
-            else:
-                same.append(field)
-        elif fields or not raw.startswith(b"From "):  # the envelope line of a mailbox file
-            shown = raw[:40].decode("ascii", "backslashreplace")
-            malformed = malformed or f"this line of the header is no field: {shown}"
-    if len(fields) > MAX_FIELDS:  # the last is all the rest
+    raws = _NEXT_FIELD.split(header, MAX_FIELDS) if header else []
+    if len(raws) > MAX_FIELDS:  # the last is all the rest
         malformed = f"the header has more than {MAX_FIELDS} fields"
-    return Message(tuple(fields), by_name, body, malformed)
+    names: list[bytes] = []
+    lowest: dict[bytes, bytes] = {}
+    for raw in raws:
+        head, colon, value = raw.partition(b":")
+        name = _NAMES[head] if colon else b""
+        names.append(name)
+        lowest[name] = value
+    if b"" in lowest:
+        del lowest[b""]
+        malformed = malformed or _no_field(raws, names)
+        raws = list(compress(raws, names))
+        names = list(filter(None, names))
+    return Message(names, raws, lowest, odd, body, malformed)
 
 
-@lru_cache(maxsize=1024)
-def _field_name(head: bytes) -> bytes:
-    """The name of a field, in lower case; empty when *head* is none."""
-    name = head.rstrip(b" \t")  # RFC 5322 section 4.5.8: white space before the colon
-    return b"" if name.translate(None, _NAME_LETTERS) else name.lower()
+def _no_field(raws: Sequence[bytes], names: Sequence[bytes]) -> str:
+    """What is wrong with a header in which not all of *raws* have one of *names*."""
+    begun = False
+    for raw, name in zip(raws, names, strict=True):
+        begun = begun or bool(name)
+        # The envelope line of a mailbox file stands before the first field.
+        if not name and (begun or not raw.startswith(b"From ")):
+            shown = raw[:40].decode("ascii", "backslashreplace")
+            return f"this line of the header is no field: {shown}"
+    return ""
+
+
+class _Names(dict[bytes, bytes]):
+    """
+    The name of a field, in lower case, for what stands before its colon; empty when it is none.
+
+    The names that mail has are few, so they are remembered; long ones are not.
+    """
+
+    def __missing__(self, head: bytes) -> bytes:
+        if len(head) >= MAX_NAME_OCTETS:
+            return b""
+        name = head.rstrip(b" \t")  # RFC 5322 section 4.5.8: white space before the colon
+        name = b"" if name.translate(None, _NAME_LETTERS) else name.lower()
+        if len(self) >= MAX_NAMES:
+            self.clear()
+        self[head] = name
+        return name
+
+
+_NAMES = _Names()
+
+
+def _lines(octets: bytes) -> tuple[bytes, bool]:
+    """
+    The header with every line ending in CRLF, and whether Python may see white space in it
+    that is none in mail: vertical tab, form feed, a lone CR (RFC 6376 section 2.8).
+    """
+    line_ends = octets.count(b"\n")
+    if line_ends != octets.count(b"\r\n"):
+        octets = crlf(octets)
+    return octets, line_ends != octets.count(b"\r") or _VT in octets or _FF in octets
 
 
 def crlf(octets: bytes) -> bytes:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from maildns.dnsdata import is_within, name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.taglist import parse_tags, print_tags, refuse_doubles
 
 FORMS = ("simple", "relaxed")
@@ -111,6 +112,9 @@ class Signature:
         return print_tags(self.tags())
 
 
+_signature = quickly(Signature)
+
+
 def parse_signature(text: str) -> Signature:
     """
     Read the value of a DKIM-Signature field, folded or not.
@@ -129,34 +133,36 @@ def parse_signature(text: str) -> Signature:
     """
     tags = TagReader(text, NEEDED)
     there = tags.values
-    tags.one_of("v", ("1",), "the version is 1")  # RFC 6376 section 3.5, tag v
+    if there["v"] != "1":  # RFC 6376 section 3.5, tag v
+        raise tags.fault("v", "the version is 1")
     headers = tags.field_names("h")
     if not covers_from(headers):  # RFC 6376 section 5.4
         raise tags.fault("h", "the From field is not signed")
     algorithm = tags.one_of("a", ALGORITHMS, "this algorithm is not known")
     domain = tags.domain("d")
-    timestamp, expires = tags.number("t"), tags.number("x")
+    timestamp = tags.number("t") if "t" in there else None
+    expires = tags.number("x") if "x" in there else None
     if timestamp is not None and expires is not None and expires <= timestamp:
         raise tags.fault("x", "it expires before it was made")  # RFC 6376 section 3.5, tag x
     header_form, body_form = tags.forms()
     known = there.keys() <= _KNOWN
-    return Signature(
-        algorithm=algorithm,
-        signature=tags.octets("b"),
-        body_hash=tags.octets("bh"),
-        domain=domain,
-        selector=tags.domain("s"),
-        headers=headers,
-        header_form=header_form,
-        body_form=body_form,
-        identity=tags.identity(domain) if "i" in there else "",
-        body_length=tags.number("l"),
-        query_methods=tags.query_methods() if "q" in there else (),
-        timestamp=timestamp,
-        expires=expires,
-        copied_headers=tags.text("z") if "z" in there else "",
-        unknown=() if known else tuple(pair for pair in there.items() if pair[0] not in _KNOWN),
-        published=tuple(there),
+    return _signature(  # in the order of its attributes: by name it would take longer
+        algorithm,
+        tags.octets("b"),
+        tags.octets("bh"),
+        domain,
+        tags.domain("s"),
+        headers,
+        header_form,
+        body_form,
+        tags.identity(domain) if "i" in there else "",
+        tags.number("l") if "l" in there else None,
+        tags.query_methods() if "q" in there else (),
+        timestamp,
+        expires,
+        tags.text("z") if "z" in there else "",
+        () if known else tuple(pair for pair in there.items() if pair[0] not in _KNOWN),
+        tuple(there),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
@@ -102,7 +103,7 @@ def sign(  # noqa: PLR0913 - what a signature may say is what can be asked for
     domain, selector = name(domain), name(selector)
     _refuse_odd_name(key_name(selector, domain))
     mail = read_message(message)
-    if mail.malformed or not mail.named(b"from"):
+    if mail.malformed or b"from" not in mail.names:
         raise InputError(mail.malformed or "the message has no From field")
     names = _names(mail, headers, oversign)
     header_form, _, body_form = canonicalization.partition("/")
@@ -122,7 +123,7 @@ def sign(  # noqa: PLR0913 - what a signature may say is what can be asked for
     unsigned = _folded(tags)
     covered = [header.lower().encode("ascii") for header in names]
     field = Field(b"dkim-signature", unsigned, unsigned.partition(b":")[2], odd=False)
-    data = signed_header(mail.by_name, covered, field, header_form)
+    data = signed_header(mail, covered, field, header_form)
     return unsigned + _folded_base64(make_signature(key, data)) + b"\r\n"
 
 
@@ -164,9 +165,9 @@ def _refuse_nonsense(
 
 def _names(mail: Message, headers: Sequence[str] | None, oversign: Sequence[str]) -> list[str]:
     """What `h` lists, in order."""
-    there = {header: len(fields) for header, fields in mail.by_name.items()}
+    there = Counter(mail.names)
     if headers is None:
-        names = [one for one in SIGNED_HEADERS for _ in range(there.get(one.lower().encode(), 0))]
+        names = [one for one in SIGNED_HEADERS for _ in range(there[one.lower().encode()])]
     else:
         names = list(headers)
     for header in (*names, *oversign):
@@ -175,7 +176,7 @@ def _names(mail: Message, headers: Sequence[str] | None, oversign: Sequence[str]
     for header in oversign:
         lower = header.lower()
         have = sum(one.lower() == lower for one in names)
-        names += [header] * (there.get(lower.encode(), 0) + 1 - have)
+        names += [header] * (there[lower.encode()] + 1 - have)
     if "from" not in map(str.lower, names):  # RFC 6376 section 5.4
         raise UsageError("the From field must be signed")
     return names

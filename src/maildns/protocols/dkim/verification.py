@@ -16,6 +16,7 @@ from functools import lru_cache
 from maildns.ask import Answer, Inquiry, Question
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.protocols.dkim.build import key_name
 from maildns.protocols.dkim.canonical import (
     BodyHash,
@@ -38,25 +39,55 @@ class DkimVerdict:
     """
     What is known of one signature.
 
-    `domain`, `selector` (as names) and `identity` are empty where the signature could not
-    be read. `reason` says why the result is not `pass`; `warnings` what a pass leaves open.
-    `testing`: the key says that it is being tried, and mail that fails is to be treated as
-    though it were not signed (RFC 6376 section 3.6.1); the result is told as it is. `bits`
-    is the size of the key, 0 where none was found.
+    `reason` says why the result is not `pass`; `warnings` what a pass leaves open. `signature`
+    is None where it could not be read, and what it says is then empty; `record` is None and
+    `bits`, the size of the key, 0 where no key was found that could be used.
     """
 
     result: DkimResult
-    domain: str = ""
-    selector: str = ""
-    identity: str = ""
-    algorithm: str = ""
-    signature_start: str = ""
     reason: str = ""
-    testing: bool = False
-    bits: int = 0
-    warnings: tuple[str, ...] = ()
     signature: Signature | None = None
     record: KeyRecord | None = None
+    bits: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """Who signs, as a name."""
+        return name(self.signature.domain) if self.signature else ""
+
+    @property
+    def selector(self) -> str:
+        """Which key, as a name."""
+        return name(self.signature.selector) if self.signature else ""
+
+    @property
+    def identity(self) -> str:
+        """For whom: the tag `i`, or what stands for it."""
+        return self.signature.full_identity if self.signature else ""
+
+    @property
+    def algorithm(self) -> str:
+        """Such as `rsa-sha256`."""
+        return self.signature.algorithm if self.signature else ""
+
+    @property
+    def signature_start(self) -> str:
+        """The first letters of `b`, which tell signatures apart in a report (RFC 6008)."""
+        return self.signature.start if self.signature else ""
+
+    @property
+    def testing(self) -> bool:
+        """
+        The key says that it is being tried.
+
+        Mail that fails is then to be treated as though it were not signed (RFC 6376 section
+        3.6.1); the result is told as it is.
+        """
+        return self.record is not None and self.record.testing
+
+
+_make_verdict = quickly(DkimVerdict)
 
 
 @dataclass(slots=True)
@@ -92,8 +123,11 @@ def verify(
         _check_strictness(candidate)
     hashes = body_hashes(mail.body, wanted_hashes(candidates))
     verdicts = [_verdict(mail, candidate, hashes) for candidate in candidates]
-    many = DkimVerdict(DkimResult.POLICY, reason=f"more than {max_signatures} signatures")
-    return verdicts + [many] * (len(found) - len(candidates))
+    if len(found) > max_signatures:
+        reason = f"more than {max_signatures} signatures"
+        many = DkimVerdict(DkimResult.POLICY, reason)
+        verdicts += [many] * (len(found) - len(candidates))
+    return verdicts
 
 
 # --- steps, in order; a candidate that has a refusal is done --------------------------
@@ -122,12 +156,18 @@ def _read(mail: Message, field: Field, now: float) -> Candidate:
     candidate = Candidate(field)
     try:
         signature = candidate.signature = parse_signature(text_of(field))
-        candidate.question = Question(key_name(signature.selector, signature.domain), "TXT")
+        candidate.question = key_question(signature.selector, signature.domain)
     except RecordSyntaxError as error:
         candidate.refusal = Refusal(DkimResult.PERMERROR, error.problem)
         return candidate
     candidate.refusal = judge_form(mail, signature, now)
     return candidate
+
+
+@lru_cache(maxsize=1024)  # most mail comes from the same domains
+def key_question(selector: str, domain: str) -> Question:
+    """What is asked for the key; raises `RecordSyntaxError` when that is no name."""
+    return Question(key_name(selector, domain), "TXT")
 
 
 def judge_form(mail: Message, signature: Signature, now: float) -> Refusal | None:
@@ -143,20 +183,22 @@ def judge_form(mail: Message, signature: Signature, now: float) -> Refusal | Non
 
 def questions_of(candidates: Iterable[Candidate]) -> tuple[Question, ...]:
     """Each question of those that are still in question, once."""
-    return tuple(
-        dict.fromkeys(one.question for one in candidates if one.question and not one.refusal)
-    )
+    asked = {
+        one.question.name: one.question for one in candidates if one.question and not one.refusal
+    }
+    return tuple(asked.values())
 
 
 def take_keys(
     candidates: Iterable[Candidate], questions: Sequence[Question], answers: Sequence[Answer]
 ) -> None:
     """Give each candidate its key (RFC 6376 section 6.1.2)."""
-    by_question = dict(zip(questions, answers, strict=True))
+    pairs = zip(questions, answers, strict=True)
+    by_name = {question.name: answer for question, answer in pairs}
     for candidate in candidates:
         if candidate.refusal or candidate.question is None or candidate.signature is None:
             continue
-        found = key_in(by_question[candidate.question], candidate.signature.algorithm)
+        found = key_in(by_name[candidate.question.name], candidate.signature.algorithm)
         if isinstance(found, Refusal):
             candidate.refusal = found
         else:
@@ -199,8 +241,7 @@ def judge_hashes(
         reason = f"the body was changed: its hash is {is_now}, not that of bh="
         return Refusal(DkimResult.FAIL, reason)
     unsigned = without_signature(candidate.field)
-    names = signed_names(signature)
-    data = signed_header(mail.by_name, names, unsigned, signature.header_form)
+    data = signed_header(mail, signed_names(signature), unsigned, signature.header_form)
     if not is_signed_by(key.key, signature.signature, data):  # step 4
         reason = (
             "the header was changed, or another key signed: the body's hash is right, b= is not"
@@ -212,27 +253,13 @@ def judge_hashes(
 def _verdict(
     mail: Message, candidate: Candidate, hashes: dict[tuple[str, int | None], BodyHash]
 ) -> DkimVerdict:
-    signature, key = candidate.signature, candidate.key
     refusal = judge_hashes(mail, candidate, hashes)
-    result = refusal.result if refusal else DkimResult.PASS
-    reason = refusal.reason if refusal else ""
-    if signature is None:
-        return DkimVerdict(result, reason=reason)
-    testing, bits, record = (key.record.testing, key.bits, key.record) if key else (False, 0, None)
-    return DkimVerdict(  # in the order of its attributes: by name it would take longer
-        result,
-        name(signature.domain),
-        name(signature.selector),
-        signature.full_identity,
-        signature.algorithm,
-        signature.start,
-        reason,
-        testing,
-        bits,
-        () if refusal else _warnings(mail, signature, hashes),
-        signature,
-        record,
-    )
+    signature, key = candidate.signature, candidate.key
+    record, bits = (key.record, key.bits) if key else (None, 0)
+    if refusal:
+        return DkimVerdict(refusal.result, refusal.reason, signature, record, bits)
+    warnings = _warnings(mail, signature, hashes) if signature else ()
+    return _make_verdict(DkimResult.PASS, "", signature, record, bits, warnings)
 
 
 def _warnings(
@@ -240,14 +267,13 @@ def _warnings(
 ) -> tuple[str, ...]:
     """What a signature that verifies leaves open to whoever handles the message."""
     warnings = []
-    body = hashes[signature.body_form, signature.body_length]
     if signature.body_length is not None:  # RFC 6376 section 8.2
+        body = hashes[signature.body_form, signature.body_length]
         covered = f"l= covers {signature.body_length} of the body's {body.octets} octets"
         warnings.append(f"{covered}: the rest may be anyone's")
     for header in (b"from", b"subject", b"to", b"date"):  # RFC 6376 section 8.15
-        there = len(mail.named(header))
-        signed = signed_names(signature).count(header) if there > 1 else there
-        if there > signed:
+        there = mail.names.count(header)
+        if there > 1 and there > (signed := signed_names(signature).count(header)):
             shown = header.decode().title()
             warnings.append(f"{shown} stands {there} times, and {signed} of them are signed")
     return tuple(warnings)

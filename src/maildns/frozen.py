@@ -1,0 +1,42 @@
+"""
+Frozen values made in a hurry.
+
+The `__init__` of a frozen dataclass goes round its own lock for every attribute, which takes
+longer than all else where a value is made for each message or each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import field, fields, make_dataclass
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def quickly(cls: Callable[P, T]) -> Callable[P, T]:
+    """
+    A constructor of *cls*, a frozen dataclass with slots, that is several times as fast.
+
+    It takes the same arguments and makes the same value: one of a class with the same slots
+    and no lock, which then is given the class that has one. A `__post_init__` is not called.
+
+    >>> from maildns.ask import Question
+    >>> quickly(Question)("example.com", "A") == Question("example.com", "A")
+    True
+    """
+    frozen: Any = cls
+    drafted = [
+        (one.name, Any, field(default=one.default, default_factory=one.default_factory))
+        for one in fields(frozen)
+    ]
+    draft: Any = make_dataclass(f"{frozen.__name__}Draft", drafted, slots=True)
+
+    def made(*values: P.args, **named: P.kwargs) -> T:
+        value = draft(*values, **named)
+        value.__class__ = frozen
+        made_one: T = value
+        return made_one
+
+    return made
