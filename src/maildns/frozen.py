@@ -22,8 +22,8 @@ def quickly(cls: Callable[P, T]) -> Callable[P, T]:
     It takes the same arguments and makes the same value: one of a class with the same slots
     and no lock, which then is given the class that has one. A `__post_init__` is not called.
 
-    >>> from maildns.ask import Question
-    >>> quickly(Question)("example.com", "A") == Question("example.com", "A")
+    >>> from maildns.dnsdata import Mx
+    >>> quickly(Mx)(10, "mx.example.com") == Mx(10, "mx.example.com")
     True
     """
     frozen: Any = cls
