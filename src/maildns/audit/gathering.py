@@ -14,6 +14,7 @@ from typing import Any
 from maildns.ask import Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
+from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors
 from maildns.dnsdata import name
 from maildns.protocols import (
@@ -87,9 +88,10 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _destinations(owner, record),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
+            live_questions(domain, mail.names),
         ]
     )
-    reports, names, helo, permitted, destinations, selectors, zone = second
+    reports, names, helo, permitted, destinations, selectors, zone, _ = second
     return DnsFacts(
         domain=domain,
         answers=together.known,

@@ -1,0 +1,278 @@
+"""
+Talking to live mail servers under asyncio: SMTP, IMAP or POP3 up to TLS, and what TLS shows.
+
+No mail is sent and no recipient named. One connection per address is open at a time, each talk
+has a deadline, and who was visited once is not visited again: thousands of domains share the mail
+hosts of one provider. A certificate that is not trusted costs a second connection, since OpenSSL
+shows nothing of what it refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+
+from maildns.net.dialogue import OPENINGS, Dialogue, Opening, TalkEnds, own_name
+from maildns.net.handshake import (
+    WEAK_CIPHERS,
+    Distrusted,
+    cipher_context,
+    looking_context,
+    old_context,
+    shake_hands,
+    trusting_context,
+)
+from maildns.net.talk import Reached, Stage, Talk, TlsShown, Visit, silent
+
+TIMEOUT_SECONDS: Final = 12.0  # some servers keep back their greeting for six, to catch robots
+MAX_PARALLEL: Final = 200  # talks at the same time
+
+_FAREWELLS: Final = {"smtp": b"QUIT\r\n", "imap": b"z LOGOUT\r\n", "pop3": b"QUIT\r\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """
+    How servers are talked to.
+
+    `timeout_seconds` is for one conversation. With `deep`, up to four more are had with each
+    address, to learn which lesser TLS it would agree to. `authorities_pem` are the roots that are
+    trusted, those of the system where it is None; `helo` is what to say in EHLO.
+    """
+
+    timeout_seconds: float = TIMEOUT_SECONDS
+    deep: bool = False
+    authorities_pem: str | None = None
+    helo: str = ""
+    max_parallel: int = MAX_PARALLEL
+
+
+@dataclass(slots=True)
+class _Course:
+    """One connection and how it went, filled as it goes."""
+
+    opening: Opening = field(default_factory=Opening)
+    reached: Reached = Reached.NO_ANSWER
+    tls: TlsShown | None = None
+    distrust: Distrusted | None = None
+    failure: str = ""
+    temporary: bool = False
+    timed_out: bool = False
+
+    def ends(self, failure: str, *, temporary: bool) -> None:
+        self.failure, self.temporary = failure, temporary
+
+
+class LiveProber:
+    """
+    Talks to real servers; a `Prober` for one event loop.
+
+    Raises `ssl.SSLError` at once when there is no certificate in the authorities of *options*.
+    """
+
+    def __init__(self, options: ProbeOptions | None = None) -> None:
+        self.options = options or ProbeOptions()
+        self._trusting = trusting_context(self.options.authorities_pem)
+        self._places = asyncio.Semaphore(self.options.max_parallel)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._talks: dict[Visit, asyncio.Task[Talk]] = {}
+
+    async def talk(self, visit: Visit, deadline: float) -> Talk:
+        """Pay *visit*, or tell what came of it the first time."""
+        task = self._talks.get(visit)
+        if task is None:
+            task = asyncio.create_task(self._turn(visit, deadline))
+            self._talks[visit] = task
+        try:
+            async with asyncio.timeout_at(deadline + 0.2):  # it keeps the deadline itself
+                return await asyncio.shield(task)
+        except TimeoutError:
+            return silent(visit, "its turn did not come in time")
+
+    async def _turn(self, visit: Visit, deadline: float) -> Talk:
+        """Wait for a place and for the address to be free."""
+        lock = self._locks.setdefault(visit.address, asyncio.Lock())
+        try:
+            async with asyncio.timeout_at(deadline):
+                await lock.acquire()
+        except TimeoutError:
+            return silent(visit, "its turn did not come in time")
+        try:
+            async with self._places:
+                return await self._pay(visit, deadline)
+        finally:
+            lock.release()
+
+    async def _pay(self, visit: Visit, deadline: float) -> Talk:
+        at, started = time.time(), time.monotonic()
+        course = await self._converse(visit, self._trusting, deadline)
+        milliseconds = (time.monotonic() - started) * 1000
+        distrust = course.distrust
+        if distrust is not None:
+            course = await self._converse(visit, looking_context(), deadline)
+        talk = _told(visit, course, distrust)
+        if self.options.deep and talk.tls is not None:
+            talk = await self._look_deeper(visit, talk, deadline)
+        return replace(talk, milliseconds=milliseconds, at=at)
+
+    async def _converse(self, visit: Visit, context: ssl.SSLContext, deadline: float) -> _Course:
+        """One connection, from its beginning to TLS."""
+        course = _Course()
+        last = min(deadline, asyncio.get_running_loop().time() + self.options.timeout_seconds)
+        try:
+            async with asyncio.timeout_at(last):
+                await self._drive(visit, context, course)
+        except Distrusted as end:
+            course.distrust = end
+            course.ends(end.problem, temporary=False)
+        except TalkEnds as end:
+            course.ends(end.problem, temporary=end.may_retry)
+        except ConnectionRefusedError as error:
+            course.reached = Reached.REFUSED
+            course.ends(_in_words(error), temporary=False)
+        except OSError as error:
+            course.timed_out = isinstance(error, TimeoutError)
+            course.ends(_in_words(error), temporary=True)
+        return course
+
+    async def _drive(self, visit: Visit, context: ssl.SSLContext, course: _Course) -> None:
+        async with _connected(visit, course) as (reader, writer):
+            own = str(writer.get_extra_info("sockname")[0])
+            dialogue = _dialogue(visit, context, course.opening, self.options.helo or own_name(own))
+            try:
+                to_send = next(dialogue)
+                while True:
+                    writer.write(to_send)
+                    await writer.drain()
+                    to_send = dialogue.send(await reader.read(16 * 1024))
+            except StopIteration as stop:
+                course.tls = stop.value
+
+    async def _look_deeper(self, visit: Visit, talk: Talk, deadline: float) -> Talk:
+        """Ask for the lesser TLS that a good server refuses, a connection for each kind."""
+        old = await self._agreed(visit, old_context(), deadline)
+        offers = (WEAK_CIPHERS, "kRSA:@SECLEVEL=0")
+        poor = [await self._agreed(visit, cipher_context(one), deadline) for one in offers]
+        other = await self._agreed(visit, _other_keys(talk.tls), deadline)
+        first = talk.tls.chain_der[0] if talk.tls else b""
+        shown = other[0] if other and other[0].chain_der[0] != first else None
+        known = [one for one in poor if one is not None]
+        return replace(
+            talk,
+            old_versions=None if old is None else tuple(one.version for one in old),
+            poor_ciphers=tuple(tls.cipher for one in known for tls in one) if known else None,
+            other_tls=None if shown is None else _named(shown),
+        )
+
+    async def _agreed(
+        self, visit: Visit, context: ssl.SSLContext | None, deadline: float
+    ) -> tuple[TlsShown, ...] | None:
+        """What the server agreed to under *context*: nothing, or one; None where nobody knows."""
+        if context is None:
+            return None
+        course = await self._converse(visit, context, deadline)
+        if course.tls is not None:
+            return (course.tls,)
+        # A server may refuse by closing, too; only a time-out leaves it open.
+        refused = course.opening.stage is Stage.TLS and not course.timed_out
+        return () if refused else None
+
+
+def _dialogue(
+    visit: Visit, context: ssl.SSLContext, opening: Opening, greeting: str
+) -> Dialogue[TlsShown]:
+    if not visit.implicit_tls:
+        yield from OPENINGS[visit.way](opening, greeting)
+    name = visit.server_name or visit.host
+    return (yield from shake_hands(opening, context, name, _FAREWELLS[visit.way]))
+
+
+@asynccontextmanager
+async def _connected(
+    visit: Visit, course: _Course
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that is closed at the end, with the last words said if they can be."""
+    reader, writer = await asyncio.open_connection(visit.address, visit.port)
+    course.reached = Reached.YES
+    try:
+        yield reader, writer
+    finally:
+        writer.write(course.opening.farewell)
+        # What the network does not take at once is not waited for.
+        if writer.transport.get_write_buffer_size():
+            writer.transport.abort()
+        writer.close()
+        await asyncio.sleep(0)
+
+
+def _told(visit: Visit, course: _Course, distrust: Distrusted | None) -> Talk:
+    opening, tls = course.opening, course.tls
+    if tls is not None:
+        tls = _named(tls)
+        if distrust is not None:
+            tls = replace(tls, distrust=distrust.problem, distrust_code=distrust.code)
+    in_tls = opening.stage is Stage.TLS
+    return Talk(
+        visit.host,
+        visit.address,
+        visit.port,
+        course.reached,
+        banner=opening.banner,
+        extensions=opening.extensions,
+        greeting_name=opening.greeting_name,
+        starttls=opening.starttls,
+        tls=tls,
+        tls_failure=course.failure if in_tls else "",
+        failure=course.failure,
+        temporary=course.temporary,
+        service=visit.service,
+        stage=opening.stage,
+        banner_code=opening.code,
+        talked_on=opening.talked_on,
+    )
+
+
+def _named(tls: TlsShown) -> TlsShown:
+    return replace(tls, names=_names(tls.chain_der[0]))
+
+
+@lru_cache(maxsize=4096)
+def _names(leaf_der: bytes) -> tuple[str, ...]:
+    from cryptography import x509
+
+    from maildns.protocols.dane import certificate_names
+
+    try:
+        return tuple(certificate_names(x509.load_der_x509_certificate(leaf_der)))
+    except ValueError:
+        return ()
+
+
+def _other_keys(tls: TlsShown | None) -> ssl.SSLContext | None:
+    """A context that wants the kind of key that *tls* did not show: ECDSA for RSA, or RSA."""
+    if tls is None:
+        return None
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    try:
+        key = x509.load_der_x509_certificate(tls.chain_der[0]).public_key()
+    except ValueError:
+        return None
+    return cipher_context(
+        f"{'aECDSA' if isinstance(key, rsa.RSAPublicKey) else 'aRSA'}:@SECLEVEL=0"
+    )
+
+
+def _in_words(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    # asyncio's own words name the address once more
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
