@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -26,6 +27,8 @@ from maildns.protocols.dane.certificate import (
     extension,
     spki_of,
 )
+
+NOT_SENT: Final = "the issuer that it names is not in the chain that the server sends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def _path_to(chain: Chain, record: Tlsa) -> list[x509.Certificate] | str:
     )
     if sent:
         return "the issuer that it names did not sign this chain"
-    return "the issuer that it names is not in the chain that the server sends"
+    return NOT_SENT
 
 
 def _anchor_in(record: Tlsa) -> list[x509.Certificate]:
