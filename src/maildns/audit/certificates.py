@@ -69,7 +69,7 @@ def _key(certificate: x509.Certificate) -> tuple[str, str, bool]:
         shown = f"RSA with {key.key_size} bits"
         return shown, shown if key.key_size < 2048 else "", 2048 <= key.key_size < 3072
     if isinstance(key, ec.EllipticCurvePublicKey):
-        shown = f"{key.curve.name} with {key.key_size} bits"
+        shown = f"ECDSA with {key.curve.name}"
         return shown, shown if key.key_size < 256 else "", False
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         return type(key).__name__.removesuffix("PublicKey"), "", False

@@ -113,7 +113,9 @@ def _host(facts: Facts, lookup: TlsaLookup, *, others_have: bool) -> Iterator[Re
     if lookup.result is LookupResult.DANE:
         answer = facts.dns.answer(lookup.owner, "TLSA")
         yield from of_findings(dane.lint_rrset(lookup.records, lookup.owner), answer)
-        yield ok(MISSING, host, f"there are {len(lookup.records)} TLSA records", answer)
+        count = len(lookup.records)
+        says = "there is a TLSA record" if count == 1 else f"there are {count} TLSA records"
+        yield ok(MISSING, host, f"{says}, signed with DNSSEC", answer)
     elif lookup.result is LookupResult.NO_DANE:
         yield _without(facts, lookup, others_have=others_have)
     elif lookup.result is LookupResult.UNKNOWN:
