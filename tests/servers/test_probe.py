@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 import warnings
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pki import make, server_context
 
-from maildns.net.probe import LiveProber, ProbeOptions
+import maildns.audit.checks  # noqa: F401 - its import registers the checks
+from maildns.audit.facts import Facts
+from maildns.audit.gathering import Scope, gather
+from maildns.audit.probing import LivePolicyFetcher, probe
+from maildns.audit.registry import judge
+from maildns.audit.result import Status
+from maildns.net.drivers import run as drive
+from maildns.net.probe import ENOUGH_SILENCE, LiveProber, ProbeOptions
 from maildns.net.talk import Reached, Stage, Visit
+from maildns.net.world import World
 
 pytestmark = pytest.mark.server
 
@@ -385,3 +395,107 @@ def test_an_address_has_one_connection_at_a_time(good, root):
     found, server = asyncio.run(asyncio.wait_for(run(), 20))
     assert all(one.tls for one in found)
     assert (server.connections, server.most_open) == (8, 1)
+
+
+@pytest.fixture
+def deaf():
+    """Eight networks in which a port takes no connection and refuses none."""
+    with contextlib.ExitStack() as stack:
+        port = 0
+        for number in range(ENOUGH_SILENCE):
+            place = stack.enter_context(socket.socket())
+            place.bind((f"127.{number + 1}.0.1", port))
+            port = place.getsockname()[1]
+            place.listen(0)
+            for _ in range(4):  # until its queue is full
+                waiting = stack.enter_context(socket.socket())
+                waiting.settimeout(0)
+                waiting.connect_ex((f"127.{number + 1}.0.1", port))
+        yield port
+
+
+async def visit_all(prober, port, numbers):
+    deadline = asyncio.get_running_loop().time() + SECONDS
+    places = [Visit(HOST, f"127.{number}.0.1", port) for number in numbers]
+    return await asyncio.gather(*(prober.talk(one, deadline) for one in places))
+
+
+def test_a_port_at_which_nobody_ever_answers_is_given_up(deaf):
+    async def run():
+        prober = LiveProber(ProbeOptions(connect_seconds=0.3))
+        found = await visit_all(prober, deaf, range(1, ENOUGH_SILENCE + 1))
+        assert {one.failure for one in found} == {"it did not answer in time"}
+        (more,) = await visit_all(prober, deaf, [99])  # it would be refused
+        return more
+
+    found = asyncio.run(asyncio.wait_for(run(), 20))
+    assert found.reached is Reached.NO_ANSWER
+    assert found.failure.startswith("nobody in 8 networks answers")
+
+
+def test_one_answer_is_enough_to_go_on(deaf):
+    async def run():
+        prober = LiveProber(ProbeOptions(connect_seconds=0.3))
+        await visit_all(prober, deaf, [50])  # refused
+        await visit_all(prober, deaf, range(1, ENOUGH_SILENCE + 1))
+        (more,) = await visit_all(prober, deaf, [99])
+        return more
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)).reached is Reached.REFUSED
+
+
+def test_who_has_no_time_left_spoils_nothing_for_the_next(good, root):
+    async def run():
+        server = Server(smtp(good))
+        async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
+            visit = Visit(HOST, "127.0.0.1", listening.sockets[0].getsockname()[1])
+            prober, now = LiveProber(trusting(root)), asyncio.get_running_loop().time()
+            late = await prober.talk(visit, now - 1)
+            return late, await prober.talk(visit, now + SECONDS)
+
+    late, found = asyncio.run(asyncio.wait_for(run(), 20))
+    assert (late.reached, late.temporary) == (Reached.NO_ANSWER, True)
+    assert found.stage is Stage.DONE
+
+
+def test_a_domain_is_seen_whole_from_its_records_to_its_servers(good, root, leaf):
+    """Services, policy and rules, without a pretended part but the DNS."""
+    policy = b"version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 86400\r\n"
+    web = server_context((make("mta-sts.example.com", leaf.issuer, names=["mta-sts.example.com"]),
+                          leaf.issuer))  # fmt: skip
+
+    async def https(reader, writer):
+        await writer.start_tls(web)
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(policy)}\r\n"
+        writer.write(head.encode() + b"\r\n" + policy)
+        await writer.drain()
+
+    async def run():
+        async with contextlib.AsyncExitStack() as stack:
+            ports = []
+            for play in (at_once(good), https):
+                serve = Server(play).serve
+                server = await asyncio.start_server(serve, "127.0.0.1", 0)
+                await stack.enter_async_context(server)
+                ports.append(server.sockets[0].getsockname()[1])
+            world = World.from_zone(
+                "example.com. MX 0 .\n"
+                f"_imaps._tcp.example.com. SRV 0 1 {ports[0]} mail.example.com.\n"
+                "mail.example.com. A 127.0.0.1\nmta-sts.example.com. A 127.0.0.1\n"
+                '_mta-sts.example.com. TXT "v=STSv1; id=1;"\n',
+                origin=".",
+            )
+            dns = drive(gather("example.com", Scope(common_selectors=False)), world)
+            fetcher = LivePolicyFetcher(authorities_pem=root.pem, port=ports[1])
+            stack.callback(fetcher.close)
+            return dns, await probe(dns, LiveProber(trusting(root)), fetcher, deadline_seconds=5)
+
+    dns, found = asyncio.run(asyncio.wait_for(run(), 20))
+    (imaps,) = found.talks
+    assert (imaps.service, imaps.stage, imaps.tls.distrust) == ("_imaps", Stage.DONE, "")
+    assert found.policy.policy.mode == "testing"
+    results = judge(Facts(dns, datetime.now(UTC), found.talks, found.policy))
+    seen = [one for topic in ("smtp", "tls", "mtasts") for one in results[topic]]
+    assert {one.status for one in seen} == {Status.OK}
+    assert "clients-service-fails" in {one.rule for one in seen}

@@ -71,7 +71,11 @@ def test_the_sound_domain_has_no_fault():
 REFUSED = {"reached": Reached.REFUSED, "failure": "Connection refused"}
 SMTP = [
     # facts, the rule that is broken, why
-    (facts(talks=(talk(**REFUSED), talk(address=V6, **REFUSED))), "smtp-refused", "nobody is there"),
+    (
+        facts(talks=(talk(**REFUSED), talk(address=V6, **REFUSED))),
+        "smtp-refused",
+        "nobody is there",
+    ),
     (facts(talks=(talk(), talk(address=V6, **REFUSED))), "smtp-address-refused", "one of two"),
     (
         facts(talks=at_v4(**REFUSED, tls=None, starttls=None, stage=Stage.GREETING)),
@@ -500,6 +504,7 @@ SILENT = {"failure": "it did not answer in time", "temporary": True, "starttls":
 CANNOT_KNOW = [
     # talks, the rule that says so, why
     ({"reached": Reached.NO_ANSWER, **SILENT}, "smtp-refused", "no answer"),
+    ({"reached": Reached.NO_ROUTE, **SILENT}, "smtp-refused", "no IPv6 here"),
     ({"reached": Reached.BLOCKED, **SILENT}, "smtp-refused", "the port is blocked outward"),
     (SILENT, "smtp-greeting-refuses", "connected, and no word"),
     (
@@ -522,7 +527,12 @@ def test_what_cannot_be_known_is_no_fault(shown, rule, reason):
 def test_where_nobody_was_asked_nothing_is_said_of_servers():
     known = replace(facts(), talks=None, policy=None)
     assert faults(known) == set()
-    for rule in ("smtp-refused", "tls-starttls-missing", "dane-mismatch", "mtasts-policy-not-served"):
+    for rule in (
+        "smtp-refused",
+        "tls-starttls-missing",
+        "dane-mismatch",
+        "mtasts-policy-not-served",
+    ):
         assert status(known, rule) is Status.NOT_APPLICABLE
 
 

@@ -81,7 +81,7 @@ def test_who_takes_no_mail_is_not_visited():
     assert probed(gathered(at), PretendedProber({})).talks == ()
 
 
-SILENT, REFUSED = Reached.NO_ANSWER, Reached.REFUSED
+SILENT, REFUSED, NO_ROUTE = Reached.NO_ANSWER, Reached.REFUSED, Reached.NO_ROUTE
 BLOCKED = [
     # how each talk at port 25 ended, whether the port is taken for blocked, why
     ([SILENT, SILENT], True, "not a single answer"),
@@ -89,6 +89,7 @@ BLOCKED = [
     ([SILENT, REFUSED], False, "a refusal comes through an open network"),
     ([SILENT, Reached.YES], False, "one answers"),
     ([REFUSED], False, "refused"),
+    ([NO_ROUTE], False, "a machine without IPv6 cannot tell"),
     ([], False, "nobody was asked"),
 ]
 
@@ -99,6 +100,11 @@ def test_a_port_is_taken_for_blocked_when_nobody_at_all_answers(reached, blocked
     found = mark_blocked(talks)
     assert all((one.reached is Reached.BLOCKED) is blocked for one in found), reason
     assert all(("lets nobody out" in one.failure) is blocked for one in found)
+
+
+def test_a_family_that_this_machine_does_not_have_is_no_witness():
+    found = mark_blocked((talk(reached=SILENT), talk(reached=NO_ROUTE, address=V6)))
+    assert [one.reached for one in found] == [Reached.BLOCKED, NO_ROUTE]
 
 
 def test_that_other_ports_are_silent_says_nothing_of_port_25():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import pytest
@@ -142,7 +143,9 @@ def test_pop3_goes_to_where_tls_begins_or_says_why_not(replies, stage, says):
     assert opening.stage == stage
 
 
-@pytest.mark.parametrize("address, literal", [("192.0.2.1", "[192.0.2.1]"), ("::1%lo", "[IPv6:::1]")])
+@pytest.mark.parametrize(
+    "address, literal", [("192.0.2.1", "[192.0.2.1]"), ("::1%lo", "[IPv6:::1]")]
+)
 def test_a_host_without_a_full_name_greets_by_its_address(address, literal):
     assert own_name(address) == literal or "." in own_name(address)
 
@@ -160,7 +163,7 @@ def leaf(root):
     return make("mx.example.com", root, names=["mx.example.com"])
 
 
-def meet(dialogue, context, farewell=()):
+def meet(dialogue, context):
     """Let *dialogue* meet a TLS server in memory, until it returns; what it returned."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = context.wrap_bio(incoming, outgoing, server_side=True)
@@ -168,10 +171,8 @@ def meet(dialogue, context, farewell=()):
     try:
         for _ in range(20):
             incoming.write(to_send)
-            try:
+            with contextlib.suppress(ssl.SSLWantReadError):
                 server.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
             to_send = dialogue.send(outgoing.read())
     except StopIteration as stop:
         return stop.value, server, incoming

@@ -89,15 +89,16 @@ def mark_blocked(talks: tuple[Talk, ...]) -> tuple[Talk, ...]:
     """
     Mark the talks at port 25 as `BLOCKED` where not a single one was answered.
 
-    A refusal is an answer: the network that carries it carries connections, too. Of one server
-    that is down and a network that blocks the port nobody can tell which it is, so neither is said.
+    A refusal is an answer: the network that carries it carries connections, too. Whether it is
+    the network, or all the domain's servers are down, nobody can tell from here. Addresses of a
+    family that this machine does not have say nothing of it.
     """
-    at_25 = [talk for talk in talks if talk.port == 25]
-    if not at_25 or any(talk.reached is not Reached.NO_ANSWER for talk in at_25):
+    at_25 = [talk for talk in talks if talk.port == 25 and talk.reached is not Reached.NO_ROUTE]
+    if any(talk.reached is not Reached.NO_ANSWER for talk in at_25):
         return talks
     return tuple(
         replace(talk, reached=Reached.BLOCKED, failure=f"{talk.failure}; {_BLOCKED}")
-        if talk.port == 25
+        if talk in at_25
         else talk
         for talk in talks
     )

@@ -10,6 +10,8 @@ shows nothing of what it refuses.
 from __future__ import annotations
 
 import asyncio
+import errno
+import ipaddress
 import os
 import ssl
 import time
@@ -32,8 +34,11 @@ from maildns.net.handshake import (
 from maildns.net.talk import Reached, Stage, Talk, TlsShown, Visit, silent
 
 TIMEOUT_SECONDS: Final = 12.0  # some servers keep back their greeting for six, to catch robots
+CONNECT_SECONDS: Final = 6.0  # time for three tries of TCP
+ENOUGH_SILENCE: Final = 8  # networks that do not answer at a port, when none ever does
 MAX_PARALLEL: Final = 200  # talks at the same time
 
+_NO_ROUTE: Final = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 _FAREWELLS: Final = {"smtp": b"QUIT\r\n", "imap": b"z LOGOUT\r\n", "pop3": b"QUIT\r\n"}
 
 
@@ -42,12 +47,13 @@ class ProbeOptions:
     """
     How servers are talked to.
 
-    `timeout_seconds` is for one conversation. With `deep`, up to four more are had with each
+    `timeout_seconds` is for one conversation, `connect_seconds` of it for its connection. With `deep`, up to four more are had with each
     address, to learn which lesser TLS it would agree to. `authorities_pem` are the roots that are
     trusted, those of the system where it is None; `helo` is what to say in EHLO.
     """
 
     timeout_seconds: float = TIMEOUT_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
     deep: bool = False
     authorities_pem: str | None = None
     helo: str = ""
@@ -66,8 +72,45 @@ class _Course:
     temporary: bool = False
     timed_out: bool = False
 
+    @property
+    def unanswered(self) -> bool:
+        """Nothing came back, not even a refusal."""
+        return self.timed_out and self.reached is Reached.NO_ANSWER
+
     def ends(self, failure: str, *, temporary: bool) -> None:
         self.failure, self.temporary = failure, temporary
+
+
+class _Silence:
+    """
+    Which ports nobody ever answers at, so that a network that blocks one is soon known.
+
+    It takes `ENOUGH_SILENCE` networks of one address family, without a single answer from any.
+    """
+
+    def __init__(self) -> None:
+        self._answered: set[tuple[int, int]] = set()
+        self._silent: dict[tuple[int, int], set[bytes]] = {}
+
+    def remember(self, visit: Visit, course: _Course) -> None:
+        """Take note of how a connection to the place of *visit* went."""
+        family, network = _network(visit.address)
+        if course.unanswered:
+            self._silent.setdefault((visit.port, family), set()).add(network)
+        elif course.reached is not Reached.NO_ROUTE:
+            self._answered.add((visit.port, family))
+
+    def holds(self, visit: Visit) -> bool:
+        """Whether it is no use to visit that port."""
+        family, _ = _network(visit.address)
+        key = (visit.port, family)
+        return key not in self._answered and len(self._silent.get(key, ())) >= ENOUGH_SILENCE
+
+
+def _network(address: str) -> tuple[int, bytes]:
+    """The family of *address*, and what it has in common with its neighbours."""
+    one = ipaddress.ip_address(address)
+    return one.version, one.packed[: 2 if one.version == 4 else 4]
 
 
 class LiveProber:
@@ -83,16 +126,22 @@ class LiveProber:
         self._places = asyncio.Semaphore(self.options.max_parallel)
         self._locks: dict[str, asyncio.Lock] = {}
         self._talks: dict[Visit, asyncio.Task[Talk]] = {}
+        self._silence = _Silence()
 
     async def talk(self, visit: Visit, deadline: float) -> Talk:
         """Pay *visit*, or tell what came of it the first time."""
-        task = self._talks.get(visit)
-        if task is None:
-            task = asyncio.create_task(self._turn(visit, deadline))
-            self._talks[visit] = task
+        clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout_at(deadline + 0.2):  # it keeps the deadline itself
-                return await asyncio.shield(task)
+            async with asyncio.timeout_at(deadline + 0.2):  # a talk keeps the deadline itself
+                while True:
+                    task = self._talks.get(visit)
+                    if task is None:
+                        task = asyncio.create_task(self._turn(visit, deadline))
+                        self._talks[visit] = task
+                    found = await asyncio.shield(task)
+                    # One that ended for want of another's time is forgotten: have it anew.
+                    if self._talks.get(visit) is task or clock() >= deadline:
+                        return found
         except TimeoutError:
             return silent(visit, "its turn did not come in time")
 
@@ -103,17 +152,27 @@ class LiveProber:
             async with asyncio.timeout_at(deadline):
                 await lock.acquire()
         except TimeoutError:
+            self._talks.pop(visit, None)  # who comes later has more time
             return silent(visit, "its turn did not come in time")
         try:
             async with self._places:
-                return await self._pay(visit, deadline)
+                found = await self._pay(visit, deadline)
         finally:
             lock.release()
+        if found.temporary and asyncio.get_running_loop().time() >= deadline:
+            self._talks.pop(visit, None)
+        return found
 
     async def _pay(self, visit: Visit, deadline: float) -> Talk:
+        if self._silence.holds(visit):
+            failure = f"nobody in {ENOUGH_SILENCE} networks answers at port {visit.port} from here"
+            return silent(visit, failure)
         at, started = time.time(), time.monotonic()
         course = await self._converse(visit, self._trusting, deadline)
         milliseconds = (time.monotonic() - started) * 1000
+        # Who had less time than a connection may take has not been silent yet.
+        if not course.unanswered or milliseconds >= self.options.connect_seconds * 1000:
+            self._silence.remember(visit, course)
         distrust = course.distrust
         if distrust is not None:
             course = await self._converse(visit, looking_context(), deadline)
@@ -139,11 +198,13 @@ class LiveProber:
             course.ends(_in_words(error), temporary=False)
         except OSError as error:
             course.timed_out = isinstance(error, TimeoutError)
+            if error.errno in _NO_ROUTE:
+                course.reached = Reached.NO_ROUTE
             course.ends(_in_words(error), temporary=True)
         return course
 
     async def _drive(self, visit: Visit, context: ssl.SSLContext, course: _Course) -> None:
-        async with _connected(visit, course) as (reader, writer):
+        async with _connected(visit, course, self.options.connect_seconds) as (reader, writer):
             own = str(writer.get_extra_info("sockname")[0])
             dialogue = _dialogue(visit, context, course.opening, self.options.helo or own_name(own))
             try:
@@ -196,10 +257,11 @@ def _dialogue(
 
 @asynccontextmanager
 async def _connected(
-    visit: Visit, course: _Course
+    visit: Visit, course: _Course, seconds: float
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection that is closed at the end, with the last words said if they can be."""
-    reader, writer = await asyncio.open_connection(visit.address, visit.port)
+    async with asyncio.timeout(seconds):
+        reader, writer = await asyncio.open_connection(visit.address, visit.port)
     course.reached = Reached.YES
     try:
         yield reader, writer
@@ -274,5 +336,7 @@ def _other_keys(tls: TlsShown | None) -> ssl.SSLContext | None:
 def _in_words(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
+    if error.errno in _NO_ROUTE:
+        return f"this machine has no way to such addresses: {os.strerror(error.errno or 0).lower()}"
     # asyncio's own words name the address once more
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__

@@ -18,7 +18,8 @@ class Reached(StrEnum):
 
     YES = "yes"  # it answered
     REFUSED = "refused"  # the host is there, and nothing listens
-    NO_ANSWER = "no answer"  # time-out, or the network does not carry us there: cannot know
+    NO_ANSWER = "no answer"  # time-out: cannot know
+    NO_ROUTE = "no route"  # this machine has no way to such addresses, IPv6 most often: likewise
     BLOCKED = "blocked"  # this network lets nobody out to the port: cannot know
 
 

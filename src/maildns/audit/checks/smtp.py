@@ -128,7 +128,7 @@ def reachable(facts: Facts) -> Iterator[Result]:
     talks = mail_talks(facts)
     answering = any(talk.reached is Reached.YES for talk in talks)
     refused = ADDRESS_REFUSED if answering else REFUSED
-    unsure = any(talk.reached in {Reached.NO_ANSWER, Reached.BLOCKED} for talk in talks)
+    unsure = any(talk.reached not in {Reached.YES, Reached.REFUSED} for talk in talks)
     for talk in talks:
         if talk.reached is Reached.YES:
             yield ok(REFUSED, place(talk), "it answers", seen(talk))
@@ -216,7 +216,7 @@ def services(facts: Facts) -> Iterator[Result]:
         subject = f"{talk.service} {place(talk)}"
         if came_to_hello(talk) or talk.stage is Stage.TLS:
             yield ok(SERVICE, subject, "it answers", seen(talk))
-        elif talk.temporary or talk.reached is Reached.NO_ANSWER:
+        elif talk.temporary:
             yield unknown(SERVICE, subject, talk.failure, seen(talk))
         else:
             yield broken(SERVICE, subject, talk.failure or "nothing listens there", seen(talk))
