@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from maildns.audit.facts import Facts
 from maildns.audit.registry import check
 from maildns.audit.result import Result, broken, of_findings, ok, unknown
 from maildns.dnsdata import reverse_name
-from maildns.finding import Fix, Severity, rule
+from maildns.finding import Finding, Fix, Severity, rule
 from maildns.protocols import addresses
 from maildns.protocols.addresses import Iprev, IprevResult
 from maildns.protocols.addresses.lint import NO_PTR, NOT_CONFIRMED, PTR_UNKNOWN
+from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.mx.evaluate import MailHost
 from maildns.protocols.spf import SpfVerdict
 from maildns.protocols.spf.record import SpfResult
@@ -74,7 +76,7 @@ def families(facts: Facts) -> Iterator[Result]:
 def _families(facts: Facts, host: MailHost) -> Iterator[Result]:
     for version, rrtype, one in ((4, "A", NO_IPV4), (6, "AAAA", NO_IPV6)):
         answer = facts.dns.answer(host.name, rrtype)
-        has = [str(address) for address in host.addresses if address.version == version]
+        has = [_spelled(address)[0] for address in host.addresses if address.version == version]
         if has:
             yield ok(one, host.name, ", ".join(has[:8]), answer)
         elif answer.failed:
@@ -91,20 +93,32 @@ def names(facts: Facts) -> Iterator[Result]:
     }
     for address, iprev in facts.dns.addresses.items():
         host = hosts.get(address, "")
-        special = addresses.lint_address(address, host)
+        special = _special(address, host)
         yield from of_findings(special)
         if any(finding.severity is Severity.ERROR for finding in special):
             continue  # of an address that nobody reaches, the name does not matter
         yield from _name(facts, iprev, host)
 
 
+@lru_cache(maxsize=4096)
+def _special(address: IpAddress, host: str) -> tuple[Finding, ...]:
+    """The same hosts come again for thousands of domains."""
+    return tuple(addresses.lint_address(address, host))
+
+
+@lru_cache(maxsize=4096)
+def _spelled(address: IpAddress) -> tuple[str, str]:
+    """The address, and the name where its PTR record stands."""
+    return str(address), reverse_name(address)
+
+
 def _name(facts: Facts, iprev: Iprev, host: str) -> Iterator[Result]:
-    subject = str(iprev.address)
-    answer = facts.dns.answer(reverse_name(iprev.address), "PTR")
+    subject, reverse = _spelled(iprev.address)
+    answer = facts.dns.answer(reverse, "PTR")
     if iprev.result is IprevResult.TEMPERROR:
         yield unknown(PTR_UNKNOWN, subject, iprev.reason, answer)
         return
-    found = addresses.lint_iprev(iprev)
+    found = addresses.lint_iprev(iprev, subject)
     yield from (_asked_for(result, iprev, host) for result in of_findings(found, answer))
     if iprev.result is not IprevResult.PASS:
         return
@@ -119,7 +133,7 @@ def _asked_for(result: Result, iprev: Iprev, host: str) -> Result:
     """Where there is no PTR record, the one to ask the owner of the address for."""
     if result.rule != NO_PTR.id or not host:
         return result
-    record = f"{reverse_name(iprev.address)}. PTR {host}."
+    record = f"{_spelled(iprev.address)[1]}. PTR {host}."
     return replace(result, fix=Fix("have the owner of the address publish", record))
 
 
@@ -128,7 +142,7 @@ def greetings(facts: Facts) -> Iterator[Result]:
     """A host that greets by its own name passes SPF (RFC 7208 section 2.3)."""
     for (host, address), verdict in facts.dns.helo_spf.items():
         if host != facts.domain:  # that one is judged with the domain's own record
-            result = _greeting(facts, host, str(address), verdict)
+            result = _greeting(facts, host, _spelled(address)[0], verdict)
             if result is not None:
                 yield result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from maildns.ask import Answer, DnssecStatus, Outcome
-from maildns.audit.checks.talks import mail_talks, place, seen, weighed
+from maildns.audit.checks.talks import dane_verdict, mail_talks, place, seen, weighed
 from maildns.audit.facts import Facts
 from maildns.audit.live import tlsa_owner
 from maildns.audit.registry import check
@@ -188,7 +188,7 @@ def _judge(facts: Facts, talk: Talk, lookup: TlsaLookup) -> Iterator[Result]:
         says = "no certificate was shown, so it is not known whether a record matches"
         yield unknown(MISMATCH, place(talk), says, seen(talk))
         return
-    verdict = _verdict(facts, talk.tls, lookup)
+    verdict = dane_verdict(facts, talk.tls, lookup)
     if verdict.delivery is Delivery.ENCRYPTED:
         yield not_applicable(MISMATCH, place(talk), verdict.reason, seen(talk))
         return
@@ -205,13 +205,8 @@ def _answer(facts: Facts, lookup: TlsaLookup) -> Answer:
     return facts.dns.answer(lookup.owner, "TLSA")
 
 
-def _verdict(facts: Facts, tls: TlsShown, lookup: TlsaLookup) -> SenderVerdict:
-    hops = facts.dns.dane.next_hops
-    return dane.judge(lookup, tls.chain_der, next_hops=hops, now=facts.now)
-
-
 def _mismatch(facts: Facts, talk: Talk, tls: TlsShown, lookup: TlsaLookup) -> Result:
-    verdict = _verdict(facts, tls, lookup)
+    verdict = dane_verdict(facts, tls, lookup)
     evidence = (_answer(facts, lookup), seen(talk))
     if _but_for_the_certificate(tls, lookup):
         says = "the issuer matches, but the certificate's dates, names or purpose stand against it"
@@ -256,7 +251,7 @@ def _beside(
         yield weighed(finding, Severity.WARN, talk)
     yield from _parameters(facts, talk, lookup, not_sent)
     if talk.other_tls is not None:
-        other = _verdict(facts, talk.other_tls, lookup)
+        other = dane_verdict(facts, talk.other_tls, lookup)
         if other.delivery is Delivery.AUTHENTICATED:
             yield ok(OTHER_CERTIFICATE, place(talk), other.reason, seen(talk))
         else:

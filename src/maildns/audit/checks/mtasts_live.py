@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maildns.audit.checks.talks import mail_talks, place, seen
+from maildns.audit.checks.talks import dane_verdict, mail_talks, place, seen
 from maildns.audit.facts import Facts
 from maildns.audit.registry import check
 from maildns.audit.result import (
@@ -21,8 +21,8 @@ from maildns.errors import RecordSyntaxError
 from maildns.finding import Fix, Rule, Severity, rule
 from maildns.net.https import FetchedPolicy, FetchResult
 from maildns.net.talk import Talk
-from maildns.protocols import dane, mtasts
-from maildns.protocols.dane import Delivery, LookupResult
+from maildns.protocols import mtasts
+from maildns.protocols.dane import Delivery, LookupResult, TlsaLookup
 from maildns.protocols.mtasts import Mode, StsAction, StsPolicy
 from maildns.protocols.mtasts.lint import NOT_COVERED, lint_coverage, lint_policy
 
@@ -163,16 +163,13 @@ def agreement(facts: Facts) -> Iterator[Result]:
             yield from _agreement(facts, talk, sts, lookup)
 
 
-def _agreement(
-    facts: Facts, talk: Talk, sts: StsPolicy, lookup: dane.TlsaLookup
-) -> Iterator[Result]:
+def _agreement(facts: Facts, talk: Talk, sts: StsPolicy, lookup: TlsaLookup) -> Iterator[Result]:
     if talk.tls is None:
         return
     by_policy = mtasts.verdict(
         sts, talk.host, certificate_names=talk.tls.names, distrust=talk.tls.distrust
     )
-    hops = facts.dns.dane.next_hops
-    by_dane = dane.judge(lookup, talk.tls.chain_der, next_hops=hops, now=facts.now)
+    by_dane = dane_verdict(facts, talk.tls, lookup)
     policy_takes = by_policy.action is StsAction.DELIVER
     dane_takes = by_dane.delivery is not Delivery.DEFER
     if policy_takes is dane_takes:

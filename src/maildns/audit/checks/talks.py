@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
 
 from maildns.audit.facts import Facts
 from maildns.audit.result import Observation, Result, of_findings
 from maildns.finding import Finding, Severity
-from maildns.net.talk import Reached, Talk
+from maildns.net.talk import Reached, Talk, TlsShown
+from maildns.protocols.dane import SenderVerdict, TlsaLookup, judge
 from maildns.protocols.dane.record import DANE_TA
 from maildns.protocols.mtasts import Mode
 
@@ -73,3 +76,16 @@ def weighed(finding: Finding, severity: Severity, talk: Talk) -> Result:
     """*finding* as a result of just this severity."""
     (result,) = of_findings([replace(finding, severity=severity)], seen(talk))
     return result
+
+
+def dane_verdict(facts: Facts, tls: TlsShown, lookup: TlsaLookup) -> SenderVerdict:
+    """What a sender that follows DANE does with a host that shows *tls*."""
+    return _judged(lookup, tls.chain_der, facts.dns.dane.next_hops, facts.now)
+
+
+@lru_cache(maxsize=4096)
+def _judged(
+    lookup: TlsaLookup, chain_der: tuple[bytes, ...], hops: tuple[str, ...], now: datetime
+) -> SenderVerdict:
+    """The addresses of a host mostly show the same, and two topics ask."""
+    return judge(lookup, chain_der, next_hops=hops, now=now)
