@@ -33,7 +33,7 @@ from maildns.ask import Outcome
 from maildns.audit.facts import Earlier
 from maildns.audit.result import Status
 from maildns.net.https import FetchedPolicy, FetchResult
-from maildns.net.talk import Reached, Stage
+from maildns.net.talk import NO_ROOTS, Reached, Stage
 from maildns.protocols import dane
 
 ROOT, ISSUER = authorities()
@@ -539,6 +539,21 @@ def test_where_nobody_was_asked_nothing_is_said_of_servers():
 def test_a_refusal_beside_silence_is_only_a_warning():
     silent = talk(address=V6, reached=Reached.NO_ANSWER, **SILENT)
     assert faults(facts(talks=(talk(**REFUSED), silent))) == {"smtp-address-refused"}
+
+
+def test_where_there_are_no_roots_trust_is_unknown():
+    shown = tls(distrust="this machine has no list of trusted roots", distrust_code=NO_ROOTS)
+    known = facts(talks=(talk(tls=shown), talk(address=V6, tls=shown)))
+    assert faults(known) == set()
+    assert status(known, "tls-untrusted") is Status.UNKNOWN
+
+
+def test_where_no_dns_can_be_reached_nothing_is_called_missing():
+    at = world()
+    for name in ("example.com", "mx.example.com", "_mta-sts.example.com"):
+        at.fail(name, Outcome.UNREACHABLE)
+    known = facts(at=at, talks=())
+    assert faults(known) == notes(known) == set()
 
 
 def test_a_host_without_address_is_left_to_its_own_rule():

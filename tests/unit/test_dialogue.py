@@ -8,6 +8,7 @@ import ssl
 import pytest
 from pki import make, server_context
 
+from maildns.errors import UsageError
 from maildns.net.dialogue import (
     MAX_REPLY_OCTETS,
     Opening,
@@ -17,7 +18,13 @@ from maildns.net.dialogue import (
     pop3_opening,
     smtp_opening,
 )
-from maildns.net.handshake import Distrusted, looking_context, shake_hands, trusting_context
+from maildns.net.handshake import (
+    Distrusted,
+    has_roots,
+    looking_context,
+    shake_hands,
+    trusting_context,
+)
 from maildns.net.talk import Stage
 
 HELLO = b"250-mx.example.com at your service\r\n250-size 1000\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n"
@@ -224,3 +231,25 @@ def test_a_broken_handshake_ends_in_words(replies, says, reason):
 def test_a_name_that_tls_cannot_ask_for_ends_in_words():
     with pytest.raises(TalkEnds, match="TLS does not come about"):
         drive(shake_hands(Opening(), looking_context(), "x" * 70 + ".example"), [])
+
+
+def test_roots_are_looked_for_where_openssl_looks(tmp_path):
+    empty = tmp_path / "certs"
+    empty.mkdir()
+    paths = ssl.get_default_verify_paths()
+    assert not has_roots(paths._replace(cafile=None, capath=None))
+    assert not has_roots(paths._replace(cafile=str(tmp_path / "none.pem"), capath=str(empty)))
+    (empty / "root.pem").write_text("")
+    assert has_roots(paths._replace(cafile=None, capath=str(empty)))
+
+
+@pytest.mark.parametrize("text", ["", "not PEM", "ümlaut"])
+def test_authorities_without_a_certificate_are_our_misuse(text):
+    with pytest.raises(UsageError, match="no certificate"):
+        trusting_context(text)
+
+
+def test_remarks_between_the_certificates_may_have_any_letters(root, leaf):
+    remark = "# Autorité de Münster\n"
+    context = trusting_context(f"{remark}{root.pem}{remark}{leaf.pem}")
+    assert context.cert_store_stats()["x509"] == 2

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from maildns.audit.facts import DnsFacts
 from maildns.audit.live import addresses_of, mail_visits, service_visits
+from maildns.net.handshake import plain_pem, trusting_context
 from maildns.net.https import FetchedPolicy, FetchResult, fetch_policy
 from maildns.net.talk import Prober, Reached, Talk
 from maildns.protocols.mtasts import policy_url
@@ -136,11 +137,13 @@ class LivePolicyFetcher:
     Fetches policies over HTTPS, each in a thread: a `PolicyFetcher`.
 
     Addresses are tried in turn until one answers. *authorities_pem* are the roots that are
-    trusted, those of the system where it is None. Close it when it is not needed any more.
+    trusted, those of the system where it is None. Close it when it is not needed any more. Raises
+    `UsageError` when there is no certificate in *authorities_pem*.
     """
 
     def __init__(self, *, authorities_pem: str | None = None, port: int = 443) -> None:
-        self._authorities_pem = authorities_pem
+        trusting_context(authorities_pem)
+        self._authorities_pem = authorities_pem and plain_pem(authorities_pem)
         self._port = port
         self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="mta-sts")
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ssl
 import warnings
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
+from maildns.errors import UsageError
 from maildns.net.dialogue import Dialogue, Opening, TalkEnds
 from maildns.net.talk import Stage, TlsShown
 
@@ -40,15 +42,32 @@ def trusting_context(authorities_pem: str | None = None) -> ssl.SSLContext:
     """
     A context that wants a chain to a root that the system, or *authorities_pem*, trusts.
 
-    Names are not looked at. Raises `ssl.SSLError` when there is no certificate in
+    Names are not looked at. Raises `UsageError` when there is no certificate in
     *authorities_pem*.
     """
     context = _context()
     if authorities_pem is None:
         context.load_default_certs()
-    else:
-        context.load_verify_locations(cadata=authorities_pem)
+        return context
+    try:
+        context.load_verify_locations(cadata=plain_pem(authorities_pem))
+    except (OSError, ValueError):
+        problem = "there is no certificate among the trusted authorities that were given"
+        raise UsageError(problem, "give certificates in PEM (BEGIN CERTIFICATE)") from None
     return context
+
+
+def plain_pem(text: str) -> str:
+    """*text* without the letters, in remarks between certificates, that OpenSSL does not take."""
+    return text.encode("ascii", "ignore").decode("ascii")
+
+
+def has_roots(paths: ssl.DefaultVerifyPaths) -> bool:
+    """Whether there are trusted roots at *paths*; a bare container often has none."""
+    if paths.cafile and Path(paths.cafile).is_file():
+        return True
+    folder = Path(paths.capath) if paths.capath else None
+    return folder is not None and folder.is_dir() and any(folder.iterdir())
 
 
 @lru_cache(maxsize=1)

@@ -26,12 +26,13 @@ from maildns.net.handshake import (
     WEAK_CIPHERS,
     Distrusted,
     cipher_context,
+    has_roots,
     looking_context,
     old_context,
     shake_hands,
     trusting_context,
 )
-from maildns.net.talk import Reached, Stage, Talk, TlsShown, Visit, silent
+from maildns.net.talk import NO_ROOTS, Reached, Stage, Talk, TlsShown, Visit, silent
 
 TIMEOUT_SECONDS: Final = 12.0  # some servers keep back their greeting for six, to catch robots
 CONNECT_SECONDS: Final = 6.0  # time for three tries of TCP
@@ -117,12 +118,17 @@ class LiveProber:
     """
     Talks to real servers; a `Prober` for one event loop.
 
-    Raises `ssl.SSLError` at once when there is no certificate in the authorities of *options*.
+    Raises `UsageError` at once when there is no certificate in the authorities of *options*.
     """
 
     def __init__(self, options: ProbeOptions | None = None) -> None:
         self.options = options or ProbeOptions()
         self._trusting = trusting_context(self.options.authorities_pem)
+        self._distrust: Distrusted | None = None
+        if self.options.authorities_pem is None and not has_roots(ssl.get_default_verify_paths()):
+            # Without roots every server would look untrusted; nobody can know.
+            self._trusting = looking_context()
+            self._distrust = Distrusted("this machine has no list of trusted roots", NO_ROOTS)
         self._places = asyncio.Semaphore(self.options.max_parallel)
         self._locks: dict[str, asyncio.Lock] = {}
         self._talks: dict[Visit, asyncio.Task[Talk]] = {}
@@ -173,8 +179,8 @@ class LiveProber:
         # Who had less time than a connection may take has not been silent yet.
         if not course.unanswered or milliseconds >= self.options.connect_seconds * 1000:
             self._silence.remember(visit, course)
-        distrust = course.distrust
-        if distrust is not None:
+        distrust = course.distrust or self._distrust
+        if course.distrust is not None:
             course = await self._converse(visit, looking_context(), deadline)
         talk = _told(visit, course, distrust)
         if self.options.deep and talk.tls is not None:

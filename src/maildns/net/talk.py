@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+NO_ROOTS: Final = -1  # as `TlsShown.distrust_code`: this machine has no list of trusted roots
 
 
 class Reached(StrEnum):
@@ -39,8 +41,8 @@ class TlsShown:
     One TLS handshake: what was agreed, and the certificates shown, in DER, the leaf first.
 
     `distrust` says why the chain does not lead to a trusted root, empty where it does; it is not
-    about the names; `distrust_code` is OpenSSL's number for it (`X509_V_ERR_...`). `names` are the
-    DNS names of the leaf. `version` is as OpenSSL spells it: "TLSv1.3".
+    about the names; `distrust_code` is OpenSSL's number for it (`X509_V_ERR_...`), or `NO_ROOTS`
+    where it cannot be known. `names` are the DNS names of the leaf. `version` is as OpenSSL spells it: "TLSv1.3".
     """
 
     version: str

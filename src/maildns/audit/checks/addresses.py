@@ -94,7 +94,8 @@ def names(facts: Facts) -> Iterator[Result]:
     for address, iprev in facts.dns.addresses.items():
         host = hosts.get(address, "")
         special = _special(address, host)
-        yield from of_findings(special)
+        rrtype = "A" if address.version == 4 else "AAAA"
+        yield from of_findings(special, facts.dns.answer(host, rrtype))
         if any(finding.severity is Severity.ERROR for finding in special):
             continue  # of an address that nobody reaches, the name does not matter
         yield from _name(facts, iprev, host)

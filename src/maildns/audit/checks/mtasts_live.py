@@ -20,7 +20,7 @@ from maildns.audit.result import (
 from maildns.errors import RecordSyntaxError
 from maildns.finding import Fix, Rule, Severity, rule
 from maildns.net.https import FetchedPolicy, FetchResult
-from maildns.net.talk import Talk
+from maildns.net.talk import NO_ROOTS, Talk
 from maildns.protocols import mtasts
 from maildns.protocols.dane import Delivery, LookupResult, TlsaLookup
 from maildns.protocols.mtasts import Mode, StsAction, StsPolicy
@@ -164,7 +164,7 @@ def agreement(facts: Facts) -> Iterator[Result]:
 
 
 def _agreement(facts: Facts, talk: Talk, sts: StsPolicy, lookup: TlsaLookup) -> Iterator[Result]:
-    if talk.tls is None:
+    if talk.tls is None or talk.tls.distrust_code == NO_ROOTS:
         return
     by_policy = mtasts.verdict(
         sts, talk.host, certificate_names=talk.tls.names, distrust=talk.tls.distrust

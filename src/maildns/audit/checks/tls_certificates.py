@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from maildns.audit.checks.talks import mail_talks, place, seen, wants_name, wants_trust, weighed
 from maildns.audit.facts import Facts
 from maildns.audit.registry import check
-from maildns.audit.result import Result, broken, of_findings, ok
+from maildns.audit.result import Result, broken, of_findings, ok, unknown
 from maildns.finding import Finding, Fix, Severity, rule
-from maildns.net.talk import Talk, TlsShown
+from maildns.net.talk import NO_ROOTS, Talk, TlsShown
 from maildns.protocols.dane.certificate import (
     EXPIRED,
     WRONG_NAME,
@@ -177,6 +177,9 @@ def _trust(
     if not tls.distrust:
         issuer = leaf.certificate.issuer.rfc4514_string()[:100]
         yield ok(UNTRUSTED, place(talk), f"it is trusted; issued by {issuer}", seen(talk))
+        return
+    if tls.distrust_code == NO_ROOTS:
+        yield unknown(UNTRUSTED, place(talk), tls.distrust, seen(talk))
         return
     # What the dates and the purpose come to was said above.
     told = bool(late or leaf.unfit) or tls.distrust_code in _DATES
