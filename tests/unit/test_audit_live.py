@@ -207,10 +207,21 @@ def test_what_is_wrong_with_tls_is_found_by_its_rule(known, rule, reason):
     assert faults(known) == {rule}, reason
 
 
-def test_a_certificate_that_cannot_be_read_is_said_to_be():
-    broken = replace(tls(), chain_der=(b"0\x00",), names=())
-    known = facts(talks=(talk(tls=broken),), at=world(records=[]))
-    assert "tls-certificate-unreadable" in faults(known)
+UNREADABLE = [
+    (b"0\x00", "an empty sequence"),
+    (good_leaf().der[:-1], "cut off"),
+    # cryptography has errors of its own for these two, and OpenSSL lets a server show them
+    (good_leaf().der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1), "version 5"),
+    (good_leaf().der.replace(b"\x0c\x0bTest Issuer", b"\x03\x0bTest Issuer", 1), "a name of bits"),
+]
+
+
+@pytest.mark.parametrize("der, reason", UNREADABLE)
+def test_a_certificate_that_cannot_be_read_is_said_to_be(der, reason):
+    assert der != good_leaf().der
+    broken = replace(tls(), chain_der=(der,), names=(HOST,))
+    known = facts(talks=(talk(tls=broken), talk(address=V6, tls=broken)))
+    assert faults(known) == {"tls-certificate-unreadable"}, reason
     assert status(facts(), "tls-certificate-unreadable") is None
 
 
@@ -242,6 +253,13 @@ def test_with_usage_2_the_name_counts_without_a_policy():
     none = FetchedPolicy(FetchResult.UNREACHABLE, "https://x")
     known = shows(stranger, ISSUER, records=[record], policy=none)
     assert faults(known) == {"dane-certificate-wrong-name"}
+    assert status(known, "dane-mismatch") is Status.UNKNOWN
+
+
+def test_with_usage_2_an_expired_certificate_is_one_fault():
+    record = dane.from_certificate(ISSUER.certificate, usage=2, selector=0)
+    known = shows(leaf(days=(-90, -1)), ISSUER, records=[record])
+    assert faults(known) == {"dane-certificate-expired"}
     assert status(known, "dane-mismatch") is Status.UNKNOWN
 
 

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from maildns.protocols.dane.certificate import extension
+from maildns.protocols.dane.certificate import extension, shown_certificate
 
 # RFC 8996 section 2, RFC 9155: of collisions in these there are attacks, or nearly.
 _WEAK_HASHES = {"md5", "sha1", "sha224"}
@@ -43,20 +43,19 @@ class CertificateFacts:
 @lru_cache(maxsize=4096)
 def certificate_facts(der: bytes) -> CertificateFacts | None:
     """Read a certificate in DER; None where it cannot be read."""
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        key, weak, short = _key(certificate)
-        return CertificateFacts(
-            certificate,
-            key,
-            weak,
-            short,
-            _weak_signature(certificate),
-            certificate.subject == certificate.issuer,
-            _unfit(certificate),
-        )
-    except ValueError:
+    certificate = shown_certificate(der)
+    if certificate is None:
         return None
+    key, weak, short = _key(certificate)
+    return CertificateFacts(
+        certificate,
+        key,
+        weak,
+        short,
+        _weak_signature(certificate),
+        certificate.subject == certificate.issuer,
+        _unfit(certificate),
+    )
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, str, bool]:

@@ -33,11 +33,13 @@ from maildns.net.handshake import (
     trusting_context,
 )
 from maildns.net.talk import NO_ROOTS, Reached, Stage, Talk, TlsShown, Visit, silent
+from maildns.protocols.dane.certificate import certificate_names, shown_certificate
 
 TIMEOUT_SECONDS: Final = 12.0  # some servers keep back their greeting for six, to catch robots
 CONNECT_SECONDS: Final = 6.0  # time for three tries of TCP
 ENOUGH_SILENCE: Final = 8  # networks that do not answer at a port, when none ever does
 MAX_PARALLEL: Final = 200  # talks at the same time
+MAX_REMEMBERED: Final = 20_000  # talks that are told again; some 6 KB each
 
 _NO_ROUTE: Final = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 _FAREWELLS: Final = {"smtp": b"QUIT\r\n", "imap": b"z LOGOUT\r\n", "pop3": b"QUIT\r\n"}
@@ -96,6 +98,8 @@ class _Silence:
     def remember(self, visit: Visit, course: _Course) -> None:
         """Take note of how a connection to the place of *visit* went."""
         family, network = _network(visit.address)
+        if (visit.port, family) in self._answered:
+            return
         if course.unanswered:
             self._silent.setdefault((visit.port, family), set()).add(network)
         elif course.reached is not Reached.NO_ROUTE:
@@ -114,6 +118,14 @@ def _network(address: str) -> tuple[int, bytes]:
     return one.version, one.packed[: 2 if one.version == 4 else 4]
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn it is at one address, and how many want it."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wanted: int = 0
+
+
 class LiveProber:
     """
     Talks to real servers; a `Prober` for one event loop.
@@ -130,43 +142,58 @@ class LiveProber:
             self._trusting = looking_context()
             self._distrust = Distrusted("this machine has no list of trusted roots", NO_ROOTS)
         self._places = asyncio.Semaphore(self.options.max_parallel)
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._turns: dict[str, _Turn] = {}
         self._talks: dict[Visit, asyncio.Task[Talk]] = {}
         self._silence = _Silence()
 
     async def talk(self, visit: Visit, deadline: float) -> Talk:
         """Pay *visit*, or tell what came of it the first time."""
-        clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout_at(deadline + 0.2):  # a talk keeps the deadline itself
-                while True:
-                    task = self._talks.get(visit)
-                    if task is None:
-                        task = asyncio.create_task(self._turn(visit, deadline))
-                        self._talks[visit] = task
-                    found = await asyncio.shield(task)
-                    # One that ended for want of another's time is forgotten: have it anew.
-                    if self._talks.get(visit) is task or clock() >= deadline:
-                        return found
+                return await self._once(visit, deadline)
         except TimeoutError:
             return silent(visit, "its turn did not come in time")
 
+    async def _once(self, visit: Visit, deadline: float) -> Talk:
+        """The talk that all who ask share; one that ended for want of another's time is had anew."""
+        while True:
+            task = self._talks.get(visit)
+            if task is None:
+                self._forget()
+                task = asyncio.create_task(self._turn(visit, deadline))
+                self._talks[visit] = task
+            found = await asyncio.shield(task)
+            forgotten = self._talks.get(visit) is not task
+            if not forgotten or asyncio.get_running_loop().time() >= deadline:
+                return found
+
+    def _forget(self) -> None:
+        """Let go of the oldest talk when there are too many to remember."""
+        if len(self._talks) >= MAX_REMEMBERED:
+            oldest = next(iter(self._talks))
+            if self._talks[oldest].done():
+                del self._talks[oldest]
+
     async def _turn(self, visit: Visit, deadline: float) -> Talk:
-        """Wait for a place and for the address to be free."""
-        lock = self._locks.setdefault(visit.address, asyncio.Lock())
+        """Wait for the address to be free and for a place."""
+        turn = self._turns.setdefault(visit.address, _Turn())
+        turn.wanted += 1
         try:
             async with asyncio.timeout_at(deadline):
-                await lock.acquire()
+                await turn.lock.acquire()
+            try:
+                async with self._places:
+                    found = await self._pay(visit, deadline)
+            finally:
+                turn.lock.release()
         except TimeoutError:
-            self._talks.pop(visit, None)  # who comes later has more time
-            return silent(visit, "its turn did not come in time")
-        try:
-            async with self._places:
-                found = await self._pay(visit, deadline)
+            found = silent(visit, "its turn did not come in time")
         finally:
-            lock.release()
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[visit.address]
         if found.temporary and asyncio.get_running_loop().time() >= deadline:
-            self._talks.pop(visit, None)
+            self._talks.pop(visit, None)  # who comes later has more time
         return found
 
     async def _pay(self, visit: Visit, deadline: float) -> Talk:
@@ -313,26 +340,21 @@ def _named(tls: TlsShown) -> TlsShown:
 
 @lru_cache(maxsize=4096)
 def _names(leaf_der: bytes) -> tuple[str, ...]:
-    from cryptography import x509
-
-    from maildns.protocols.dane import certificate_names
-
-    try:
-        return tuple(certificate_names(x509.load_der_x509_certificate(leaf_der)))
-    except ValueError:
-        return ()
+    leaf = shown_certificate(leaf_der)
+    return () if leaf is None else tuple(certificate_names(leaf))
 
 
 def _other_keys(tls: TlsShown | None) -> ssl.SSLContext | None:
     """A context that wants the kind of key that *tls* did not show: ECDSA for RSA, or RSA."""
-    if tls is None:
+    leaf = None if tls is None else shown_certificate(tls.chain_der[0])
+    if leaf is None:
         return None
-    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     try:
-        key = x509.load_der_x509_certificate(tls.chain_der[0]).public_key()
-    except ValueError:
+        key = leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm):
         return None
     return cipher_context(
         f"{'aECDSA' if isinstance(key, rsa.RSAPublicKey) else 'aRSA'}:@SECLEVEL=0"

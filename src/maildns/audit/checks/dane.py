@@ -208,28 +208,28 @@ def _answer(facts: Facts, lookup: TlsaLookup) -> Answer:
 def _mismatch(facts: Facts, talk: Talk, tls: TlsShown, lookup: TlsaLookup) -> Result:
     verdict = dane_verdict(facts, tls, lookup)
     evidence = (_answer(facts, lookup), seen(talk))
-    if _but_for_the_certificate(tls, lookup):
-        says = "the issuer matches, but the certificate's dates, names or purpose stand against it"
-        return unknown(MISMATCH, place(talk), f"{says}: see TLS", *evidence)
+    fault = _fault_of_the_certificate(tls, lookup)
+    if fault:
+        return unknown(MISMATCH, place(talk), f"{fault}: see TLS", *evidence)
     one = NOT_SENT if _not_sent(verdict) else MISMATCH
     fix = _publish(lookup.owner, tls)
     return broken(one, place(talk), verdict.reason, *evidence, fix=fix)
 
 
-def _but_for_the_certificate(tls: TlsShown, lookup: TlsaLookup) -> bool:
-    """Whether a usage 2 record would match at a better time, or under the certificate's own name."""
+def _fault_of_the_certificate(tls: TlsShown, lookup: TlsaLookup) -> str:
+    """What is wrong with the certificate where it, not the record, keeps them from matching."""
     from maildns.audit.certificates import certificate_facts
 
     leaf = certificate_facts(tls.chain_der[0])
     if leaf is None:
-        return False
-    shown = leaf.certificate
-    middle = (
-        shown.not_valid_before_utc + (shown.not_valid_after_utc - shown.not_valid_before_utc) / 2
-    )
+        return "the certificate cannot be read"
+    first, last = leaf.certificate.not_valid_before_utc, leaf.certificate.not_valid_after_utc
     names = [f"any{one[1:]}" if one.startswith("*.") else one for one in tls.names]
-    found = dane.match(lookup.usable, tls.chain_der, names, now=middle)
-    return found.result is DaneResult.MATCH
+    # At a better time, and under a name that it has.
+    found = dane.match(lookup.usable, tls.chain_der, names, now=first + (last - first) / 2)
+    if found.result is not DaneResult.MATCH:
+        return ""
+    return "the issuer matches, but the certificate's dates or names stand against it"
 
 
 def _not_sent(verdict: SenderVerdict) -> tuple[Tlsa, ...]:
