@@ -88,7 +88,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _destinations(owner, record),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
-            live_questions(domain, mail.names),
+            live_questions(domain, mail.names, has_policy=sts.record is not None),
         ]
     )
     reports, names, helo, permitted, destinations, selectors, zone, _ = second

@@ -24,11 +24,13 @@ MAX_SERVICE_ADDRESSES: Final = 24  # of all announced services together
 MAX_TARGETS: Final = 4  # of one service; mail programs try hardly more
 
 
-def live_questions(domain: str, mail_hosts: Sequence[str]) -> Inquiry[None]:
+def live_questions(
+    domain: str, mail_hosts: Sequence[str], *, has_policy: bool = True
+) -> Inquiry[None]:
     """Ask for the addresses of announced services and of the policy host, and for TLSA records."""
     services = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in SERVICES]
     hosts = [record.target for answer in services for record in targets(answer)]
-    asked = [*dict.fromkeys(hosts), f"mta-sts.{domain}"]
+    asked = [*dict.fromkeys(hosts), *([f"mta-sts.{domain}"] if has_policy else [])]
     yield [
         *(Question(host, rrtype) for host in asked for rrtype in ("A", "AAAA")),
         # Also where no sender asks for them, since the zone is not signed: to say so.
