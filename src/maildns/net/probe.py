@@ -102,7 +102,7 @@ class _Silence:
             return
         if course.unanswered:
             self._silent.setdefault((visit.port, family), set()).add(network)
-        elif course.reached is not Reached.NO_ROUTE:
+        elif course.reached in {Reached.YES, Reached.REFUSED}:
             self._answered.add((visit.port, family))
 
     def holds(self, visit: Visit) -> bool:

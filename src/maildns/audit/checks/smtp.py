@@ -21,7 +21,8 @@ REFUSED = rule(
     "no mail host takes connections",
     help="""Nothing listens at port 25 of any address that the MX records lead to, so all mail waits
     with its senders and is returned after some days. Start the mail server, let it listen on these
-    addresses, or mend the addresses.""",
+    addresses, or mend the addresses. Where every domain seems to have this fault, it is the network
+    that you ask from which refuses port 25.""",
     reference="RFC 5321 section 4.5.4.1",
 )
 ADDRESS_REFUSED = rule(
