@@ -122,7 +122,10 @@ def smtp(
         connection.sendall(banner)
         assert line(connection).startswith(b"EHLO ")
         connection.sendall(ehlo)
-        assert line(connection) == b"STARTTLS"
+        said = line(connection)
+        if said == b"QUIT":  # what was offered did not do
+            return
+        assert said == b"STARTTLS"
         connection.sendall(starttls)
         if tls is None:
             then(connection)

@@ -14,13 +14,13 @@ from typing import Any
 from maildns.ask import Answer, Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
+from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors, sibling_selectors
-from maildns.dnsdata import Srv, name
+from maildns.dnsdata import name
 from maildns.protocols import (
     addresses,
     bimi,
     caa,
-    clients,
     dane,
     dkim,
     dmarc,
@@ -32,7 +32,6 @@ from maildns.protocols import (
 from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.dkim.build import key_name
 
-MAX_TARGETS = 12  # hosts of SRV records
 MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
 MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
 MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
@@ -64,20 +63,8 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     domain = name(domain)
     scope = scope or Scope()
     together = Together()
-    mail, tlsa, tree, newer, older, sts, picture, zone, *_ = yield from together.run(
-        [
-            mx.mail_hosts(domain),
-            dane.domain_lookup(domain),
-            spf.lookup_tree(domain),
-            dmarc.evaluate(header_from=domain, spf=(domain, "fail"), reader="rfc9989"),
-            dmarc.evaluate(header_from=domain, spf=(domain, "fail"), reader="rfc7489"),
-            mtasts.record_lookup(domain),
-            bimi.record_lookup(domain),
-            zone_facts(domain),
-            _ask(_plain_questions(domain)),
-            _service_hosts(domain),
-        ]
-    )
+    first = yield from together.run(_first_round(domain))
+    mail, tlsa, tree, newer, older, sts, picture, zone, _ = first
     hosts = (domain, *mail.names) if mail.names else (domain,)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
@@ -95,9 +82,10 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _ask_mail_hosts(_report_hosts(record)),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
+            live_questions(domain, mail.names, has_policy=sts.record is not None),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, _, selectors, zone = second
+    reports, names, helo, permitted, sent, destinations, _, selectors, zone, _ = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -116,6 +104,21 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         zone=zone,
         own_spf=dict(zip(own, sent, strict=True)),
     )
+
+
+def _first_round(domain: str) -> list[Inquiry[Any]]:
+    """All that needs to know nothing but the domain."""
+    return [
+        mx.mail_hosts(domain),
+        dane.domain_lookup(domain),
+        spf.lookup_tree(domain),
+        dmarc.evaluate(header_from=domain, spf=(domain, "fail"), reader="rfc9989"),
+        dmarc.evaluate(header_from=domain, spf=(domain, "fail"), reader="rfc7489"),
+        mtasts.record_lookup(domain),
+        bimi.record_lookup(domain),
+        zone_facts(domain),
+        _ask(_plain_questions(domain)),
+    ]
 
 
 def _plain_questions(domain: str) -> list[Question]:
@@ -142,20 +145,6 @@ def _direct_questions(domain: str) -> list[Question]:
         *(Question(domain, rrtype) for rrtype in ("SOA", "NS", "MX", "TXT")),
         *(Question(owner, "TXT") for owner in below),
     ]
-
-
-def _service_hosts(domain: str) -> Inquiry[None]:
-    """Ask for the SRV records of mail programs, and the addresses of the hosts they name."""
-    answers = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in clients.SERVICES]
-    targets = {
-        record.target
-        for answer in answers
-        for record in answer.records
-        if isinstance(record, Srv) and record.target != "."
-    }
-    if targets:
-        hosts = sorted(targets)[:MAX_TARGETS]
-        yield [Question(host, rrtype) for host in hosts for rrtype in ("A", "AAAA")]
 
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:

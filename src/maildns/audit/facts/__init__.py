@@ -113,13 +113,22 @@ class DnsFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier check saw, as far as faults show only beside it: the MTA-STS id and policy."""
+
+    sts_id: str = ""
+    policy_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """
     All that is known of a domain.
 
-    `talks` are the conversations with its mail hosts and `policy` the fetched MTA-STS policy: None
-    where that was not asked for, or there was nobody to ask. `views` holds what further views of a
-    split DNS show. `now` is the time that expiry is judged by.
+    `talks` are the conversations with its mail hosts and the services that it announces, `policy`
+    the fetched MTA-STS policy: None where that was not asked for, or there was nobody to ask.
+    `views` holds what further views of a split DNS show. `now` is the time that expiry is judged
+    by. `previous` is what an earlier check saw, where anyone remembers.
     """
 
     dns: DnsFacts
@@ -127,6 +136,7 @@ class Facts:
     talks: tuple[Talk, ...] | None = None
     policy: FetchedPolicy | None = None
     views: Mapping[str, DnsFacts] = field(default_factory=dict)
+    previous: Earlier | None = None
 
     @property
     def domain(self) -> str:

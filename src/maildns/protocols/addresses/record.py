@@ -20,8 +20,10 @@ def address_of(text: str | IpAddress) -> IpAddress:
     >>> address_of("::ffff:192.0.2.1")
     IPv4Address('192.0.2.1')
     """
+    if isinstance(text, ipaddress.IPv4Address):
+        return text
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text) if isinstance(text, str) else text
     except ValueError:
         problem = f"{str(text)[:100]!r} is not an IP address"
         raise UsageError(problem, "write it like 192.0.2.1 or 2001:db8::1") from None

@@ -9,7 +9,8 @@ here opens a file; private keys are read only for their public half.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -120,7 +121,7 @@ def certificate_of(data: bytes, path: Path | str | None = None) -> Certificate:
     if b"-----BEGIN" in data[:1000]:
         return load_certificates(data, path)[0]
     try:
-        return x509.load_der_x509_certificate(data)
+        return _whole(x509.load_der_x509_certificate, data)
     except ValueError as error:
         raise InputError(
             f"this is not a certificate in DER: {_first_line(error)}",
@@ -129,11 +130,38 @@ def certificate_of(data: bytes, path: Path | str | None = None) -> Certificate:
         ) from None
 
 
+def shown_certificate(der: bytes) -> Certificate | None:
+    """Read a certificate, in DER, that a server showed; None when it cannot be read."""
+    from cryptography import x509
+
+    try:
+        return _whole(x509.load_der_x509_certificate, der)
+    except ValueError:
+        return None
+
+
+def _whole(load: Callable[[bytes], Certificate], data: bytes) -> Certificate:
+    """Read *data* with *load*, also the parts that it puts off; raises `ValueError`."""
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    with warnings.catch_warnings():
+        # What is old-fashioned about a stranger's certificate is not for our user's terminal.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            certificate = load(data)
+            for part in ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc"):
+                getattr(certificate, part)
+        except (TypeError, x509.InvalidVersion) as error:
+            raise ValueError(str(error)) from None
+    return certificate
+
+
 def _pem_certificate(block: bytes, path: Path | str | None, line: int) -> Certificate:
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificate(block)
+        return _whole(x509.load_pem_x509_certificate, block)
     except ValueError as error:
         raise InputError(
             f"this certificate cannot be read: {_first_line(error)}",

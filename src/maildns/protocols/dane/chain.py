@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,8 +25,11 @@ from maildns.protocols.dane.certificate import (
     covers,
     der_of,
     extension,
+    shown_certificate,
     spki_of,
 )
+
+NOT_SENT: Final = "the issuer that it names is not in the chain that the server sends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +44,10 @@ def read(chain_der: Sequence[bytes]) -> Chain | str:
     """Read a chain in DER, leaf first; say what is wrong when there is no leaf to be had."""
     if not chain_der:
         return "the server showed no certificate"
-    leaf, *others = (_certificate(der) for der in chain_der)
+    leaf, *others = (shown_certificate(der) for der in chain_der)
     if leaf is None:
         return "the server's certificate cannot be read"
     return Chain(leaf, tuple(one for one in others if one is not None))
-
-
-def _certificate(der: bytes) -> x509.Certificate | None:
-    try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
-        return None
 
 
 def selected(record: Tlsa, certificate: x509.Certificate) -> bytes:
@@ -99,14 +96,14 @@ def _path_to(chain: Chain, record: Tlsa) -> list[x509.Certificate] | str:
     )
     if sent:
         return "the issuer that it names did not sign this chain"
-    return "the issuer that it names is not in the chain that the server sends"
+    return NOT_SENT
 
 
 def _anchor_in(record: Tlsa) -> list[x509.Certificate]:
     """The certificate of a 2 0 0 record, which the server need not send (RFC 7671 section 5.2.2)."""
     if record.selector != 0 or record.matching_type != 0:
         return []
-    anchor = _certificate(record.association)
+    anchor = shown_certificate(record.association)
     return [] if anchor is None else [anchor]
 
 

@@ -1,0 +1,90 @@
+"""
+Who is to be talked to: the live servers that a domain's DNS names.
+
+What has to be asked of the DNS for it is asked while the facts are gathered, so that the talks
+need no DNS of their own and see the same world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from maildns.ask import Answer, Inquiry, Question
+from maildns.audit.facts import DnsFacts
+from maildns.dnsdata import AAAA, A, Srv
+from maildns.errors import RecordSyntaxError
+from maildns.net.talk import Visit
+from maildns.protocols.addresses.record import IpAddress
+from maildns.protocols.clients import SERVICES
+from maildns.protocols.dane import owner_name
+
+MAX_MAIL_ADDRESSES: Final = 40  # of all mail hosts together
+MAX_SERVICE_ADDRESSES: Final = 24  # of all announced services together
+MAX_TARGETS: Final = 4  # of one service; mail programs try hardly more
+
+
+def live_questions(
+    domain: str, mail_hosts: Sequence[str], *, has_policy: bool = True
+) -> Inquiry[None]:
+    """Ask for the addresses of announced services and of the policy host, and for TLSA records."""
+    services = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in SERVICES]
+    hosts = [record.target for answer in services for record in targets(answer)]
+    asked = [*dict.fromkeys(hosts), *([f"mta-sts.{domain}"] if has_policy else [])]
+    yield [
+        *(Question(host, rrtype) for host in asked for rrtype in ("A", "AAAA")),
+        # Also where no sender asks for them, since the zone is not signed: to say so.
+        *(Question(owner, "TLSA") for host in mail_hosts if (owner := tlsa_owner(host))),
+    ]
+
+
+def tlsa_owner(host: str) -> str:
+    """Where the TLSA records of the mail host *host* stand; empty where that is no name."""
+    try:
+        return owner_name(host)
+    except RecordSyntaxError:
+        return ""
+
+
+def targets(answer: Answer) -> tuple[Srv, ...]:
+    """The places that the SRV records of *answer* name, the first to be tried first (RFC 2782)."""
+    found = [one for one in answer.records if isinstance(one, Srv)]
+    found = [one for one in found if one.target != "." and one.port]
+    return tuple(sorted(found, key=lambda one: (one.priority, -one.weight))[:MAX_TARGETS])
+
+
+def addresses_of(dns: DnsFacts, host: str) -> tuple[IpAddress, ...]:
+    """The addresses of *host*, as far as they were asked for."""
+    return tuple(
+        record.address
+        for rrtype in ("A", "AAAA")
+        for record in dns.answer(host, rrtype).records
+        if isinstance(record, A | AAAA)
+    )
+
+
+def mail_visits(dns: DnsFacts) -> Iterator[Visit]:
+    """One visit for each address of each mail host."""
+    bases = {lookup.host: lookup.base_domain for lookup in dns.dane.hosts}
+    pairs = [(host.name, address) for host in dns.mail.hosts for address in host.addresses]
+    for host, address in dict.fromkeys(pairs[:MAX_MAIL_ADDRESSES]):
+        # RFC 7672 section 8.1: SNI is the TLSA base domain
+        yield Visit(host, str(address), server_name=bases.get(host, host))
+
+
+def service_visits(dns: DnsFacts) -> Iterator[Visit]:
+    """One visit for each address of each service that the domain announces by SRV records."""
+    left = MAX_SERVICE_ADDRESSES
+    for service in SERVICES:
+        for srv in targets(dns.answer(f"{service.label}._tcp.{dns.domain}", "SRV")):
+            places = addresses_of(dns, srv.target)[:left]
+            left -= len(places)
+            for address in places:
+                yield Visit(
+                    srv.target,
+                    str(address),
+                    srv.port,
+                    service.kind,
+                    service.implicit_tls,
+                    service=service.label,
+                )
