@@ -22,8 +22,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from maildns.ask import DnssecStatus, Outcome, Question
-from maildns.dnsdata import Tlsa
+from maildns.ask import DirectQuestion, DnssecStatus, Outcome, Question
+from maildns.dnsdata import Soa, Tlsa
 from maildns.lab import LabServer
 from maildns.net.resolver import Resolver
 from maildns.net.world import World
@@ -183,6 +183,83 @@ def test_an_authoritative_server_is_asked_as_one(bind):
     assert (other.outcome, "REFUSED" in other.detail) == (Outcome.UNREACHABLE, True)
 
 
+# --- one server asked by itself -------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_one_server_is_asked_by_itself(bind, transport):
+    asking = Resolver(servers=["127.0.0.1:1"], direct_port=bind.port)
+
+    def direct(name, rrtype):
+        return DirectQuestion(name, rrtype, "127.0.0.1", transport)
+
+    found, alias, outside, nothing, child, other = asking.answer(
+        [
+            direct("example.com", "SOA"),
+            direct("www.example.com", "A"),
+            direct("outside.example.com", "A"),
+            direct("nothing.example.com", "A"),
+            direct("child.example.com", "NS"),
+            direct("example.org", "A"),
+        ]
+    )
+    assert isinstance(found.records[0], Soa)
+    assert (found.seen.server, found.seen.rcode) == (bind.server, "NOERROR")
+    assert found.seen.authoritative
+    assert found.seen.octets > 50
+    assert found.seen.milliseconds > 0
+    assert abs(found.seen.at - time.time()) < 60
+    assert (alias.outcome, alias.aliases) == (Outcome.FOUND, ("mail.example.com",))
+    assert (outside.outcome, outside.aliases) == (Outcome.NO_DATA, ("mail.other.example",))
+    assert nothing.outcome is Outcome.NO_NAME
+    assert child.outcome is other.outcome is Outcome.UNREACHABLE
+    assert "refers to other servers" in child.detail
+    assert [one.name for one in child.seen.authority] == ["child.example.com"]
+    assert [one.name for one in child.seen.additional] == ["ns.child.example.com"]
+    assert "REFUSED" in other.detail
+
+
+def test_a_signed_server_shows_its_signatures(lab):
+    asking = Resolver(direct_port=lab.port)
+    found, nothing, keys, long = asking.answer(
+        [
+            DirectQuestion(name, rrtype, "127.0.0.1")
+            for name, rrtype in (
+                ("example.com", "MX"),
+                ("nothing.example.com", "A"),
+                ("example.com", "DNSKEY"),
+                ("long.example.com", "TXT"),
+            )
+        ]
+    )
+    assert [one.rrtype for one in found.seen.signatures] == ["RRSIG"]
+    assert {one.rrtype for one in nothing.seen.authority} == {"SOA", "NSEC", "RRSIG"}
+    assert keys.records[0].rrtype == "DNSKEY"
+    assert long.found
+
+
+def test_the_words_of_one_server_are_not_taken_for_those_of_another(lab, bind):
+    asking = Resolver(servers=[lab.server])
+    question = Question("mail.example.com", "A")
+    ours, lab_says, bind_says = asking.answer(
+        [
+            question,
+            DirectQuestion("mail.example.com", "A", lab.server),
+            DirectQuestion("mail.example.com", "A", bind.server),
+        ]
+    )
+    assert ours.records == lab_says.records != bind_says.records
+    assert asking.answer([question])[0].seen.server == lab.server
+
+
+def test_an_ipv6_server_that_nobody_here_can_reach_is_told_as_such():
+    asking = Resolver()
+    (answer,) = asking.answer([DirectQuestion("example.com", "A", "2001:db8::53")])
+    assert answer.outcome is Outcome.UNREACHABLE
+    if not _has_ipv6():
+        assert "no way to IPv6 from here" in answer.detail
+
+
 # --- servers that misbehave -----------------------------------------------------------
 
 
@@ -295,6 +372,16 @@ def test_dns_over_https_checks_the_certificate(lab, tmp_path):
 
 
 # --- the servers of these tests -------------------------------------------------------
+
+
+def _has_ipv6():
+    """Whether this machine has a route to other IPv6 networks."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sending:
+            sending.connect(("2001:db8::53", 53))
+    except OSError:
+        return False
+    return True
 
 
 def _found(query):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from maildns.ask import Answer, Outcome, Question
+from maildns.ask import Answer, DirectQuestion, Outcome, Question
 from maildns.errors import UsageError
 from maildns.net.servers import Server, Transport, parse_server, system_resolver
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from maildns.net.exchange import Exchanger
     from maildns.net.lookup import Reply, Rules, Send
 
-MAX_PARALLEL = 16  # questions on the way at once, within one call
+MAX_PARALLEL = 32  # questions on the way at once, within one call
 MAX_CACHED = 20_000
 MAX_CACHE_SECONDS = 86_400  # RFC 8767 section 4: a day is enough
+DIRECT_SECONDS = 2.0  # that a server asked by itself has, twice
 FAILURE_CACHE_SECONDS = 2.0  # RFC 9520 section 3.2: at least one second
 
 _Steps: TypeAlias = "Generator[Send, Reply, Answer]"
@@ -50,6 +51,9 @@ class Resolver:
     all servers when *trusted* is true, from none when it is false. With
     *authoritative*, only answers with authority count and recursion is not asked for.
 
+    A `DirectQuestion` goes to the server that it names, on *direct_port* where it names none,
+    as `maildns.net.direct` says.
+
     Answers are cached for their TTL, and a question that is on its way is not asked
     again; `forget` empties the cache. Threads may share a resolver.
 
@@ -68,6 +72,7 @@ class Resolver:
         recursive: bool = True,
         authoritative: bool = False,
         ca_file: str = "",
+        direct_port: int = 53,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(servers, str):
@@ -81,6 +86,7 @@ class Resolver:
         self._recursive = recursive and not authoritative
         self._authoritative = authoritative
         self._ca_file = ca_file
+        self._direct_port = direct_port
         self._clock = clock
         self._lock = threading.Lock()
         self._cache: dict[Question, _Kept] = {}
@@ -182,7 +188,7 @@ class Resolver:
         try:
             send = next(steps)
             while True:
-                seconds = self._time_for(until)
+                seconds = self._time_for(question, until)
                 reply = exchanger.exchange(send, seconds) if seconds > 0 else _no_time(send)
                 send = steps.send(reply)
         except StopIteration as stop:
@@ -194,7 +200,7 @@ class Resolver:
         try:
             send = next(steps)
             while True:
-                seconds = self._time_for(until)
+                seconds = self._time_for(question, until)
                 if seconds > 0:
                     reply = await exchanger.exchange_async(send, seconds)
                 else:
@@ -205,15 +211,19 @@ class Resolver:
             return answer
 
     def _start(self, question: Question) -> tuple[_Steps, Exchanger]:
+        from maildns.net.direct import direct_lookup
         from maildns.net.exchange import Exchanger
         from maildns.net.lookup import lookup
 
         with self._lock:
             if self._exchanger is None:
                 self._exchanger = Exchanger(self._ca_file)
-        return lookup(question, self._rules()), self._exchanger
+        if isinstance(question, DirectQuestion):
+            return direct_lookup(question, self._direct_port), self._exchanger
+        return lookup(question, self.rules()), self._exchanger
 
-    def _rules(self) -> Rules:
+    def rules(self) -> Rules:
+        """How questions are put to the servers."""
         from maildns.net.lookup import Rules
 
         return Rules(
@@ -225,8 +235,11 @@ class Resolver:
             validating=self._validating,
         )
 
-    def _time_for(self, until: float) -> float:
-        return min(self.timeout_seconds, until - self._clock())
+    def _time_for(self, question: Question, until: float) -> float:
+        seconds = self.timeout_seconds
+        if isinstance(question, DirectQuestion):
+            seconds = min(seconds, DIRECT_SECONDS)
+        return min(seconds, until - self._clock())
 
     # --- the cache ----------------------------------------------------------------
 
