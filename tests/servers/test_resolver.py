@@ -21,6 +21,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from misbehaving import MISBEHAVIOUR, udp_server, with_address
 
 from maildns.ask import DirectQuestion, DnssecStatus, Outcome, Question
 from maildns.dnsdata import Soa, Tlsa
@@ -131,7 +132,7 @@ def test_a_ttl_of_zero_is_not_cached(lab):
 
 
 def test_threads_that_ask_the_same_share_one_question():
-    with _udp_server(lambda query: time.sleep(0.3) or _found(query)) as (port, asked):
+    with udp_server(lambda query: time.sleep(0.3) or with_address(query)) as (port, asked):
         asking = resolver(port)
         with ThreadPoolExecutor(8) as pool:
             answers = list(
@@ -142,7 +143,7 @@ def test_threads_that_ask_the_same_share_one_question():
 
 
 def test_independent_questions_go_out_together():
-    with _udp_server(lambda query: time.sleep(0.2) or _found(query), threads=8) as (port, _):
+    with udp_server(lambda query: time.sleep(0.2) or with_address(query), threads=8) as (port, _):
         started = time.monotonic()
         answers = resolver(port).answer([Question(f"{n}.example", "A") for n in range(8)])
     assert all(answer.found for answer in answers)
@@ -293,24 +294,9 @@ def test_nobody_listening_is_unreachable(server):
     assert answer.detail
 
 
-MISBEHAVIOUR = [
-    ("garbage", lambda query: b"\xff" * 40),
-    ("half a header", lambda query: b"\x00\x01\x80"),
-    ("another id", lambda query: struct.pack("!H", query.id ^ 1) + _found(query)[2:]),
-    (
-        "another question",
-        lambda query: _found(dns.message.make_query("evil.example", "A", id=query.id)),
-    ),
-    ("the query itself", lambda query: query.to_wire()),
-    ("SERVFAIL", lambda query: _rcode(query, dns.rcode.SERVFAIL)),
-    ("REFUSED", lambda query: _rcode(query, dns.rcode.REFUSED)),
-    ("pointers in a circle", lambda query: _found(query)[:12] + b"\xc0\x0c" * 20),
-]
-
-
 @pytest.mark.parametrize("name, respond", MISBEHAVIOUR, ids=[name for name, _ in MISBEHAVIOUR])
 def test_no_answer_is_never_taken_for_one(name, respond):
-    with _udp_server(respond) as (port, _):
+    with udp_server(respond) as (port, _):
         (answer,) = resolver(port, timeout_seconds=0.2, tries=1).answer(
             [Question("a.example", "A")]
         )
@@ -319,9 +305,13 @@ def test_no_answer_is_never_taken_for_one(name, respond):
 
 def test_a_forged_datagram_does_not_drown_the_true_one():
     def forged_first(query):
-        return [struct.pack("!H", query.id ^ 1) + _found(query)[2:], b"garbage", _found(query)]
+        return [
+            struct.pack("!H", query.id ^ 1) + with_address(query)[2:],
+            b"garbage",
+            with_address(query),
+        ]
 
-    with _udp_server(forged_first) as (port, _):
+    with udp_server(forged_first) as (port, _):
         (answer,) = resolver(port, tries=1).answer([Question("a.example", "A")])
     assert answer.found
 
@@ -382,49 +372,6 @@ def _has_ipv6():
     except OSError:
         return False
     return True
-
-
-def _found(query):
-    response = dns.message.make_response(query, recursion_available=True)
-    response.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", "192.0.2.1"))
-    return response.to_wire()
-
-
-def _rcode(query, rcode):
-    response = dns.message.make_response(query)
-    response.set_rcode(rcode)
-    return response.to_wire()
-
-
-@contextmanager
-def _udp_server(respond, threads=1):
-    """A port that answers each query with what *respond* makes of it: octets, or several."""
-    asked = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        server.settimeout(0.05)
-        done = threading.Event()
-
-        def serve():
-            while not done.is_set():
-                try:
-                    wire, client = server.recvfrom(4096)
-                except TimeoutError:
-                    continue
-                asked.append(wire)
-                made = respond(dns.message.from_wire(wire))
-                for octets in made if isinstance(made, list) else [made]:
-                    server.sendto(octets, client)
-
-        workers = [threading.Thread(target=serve) for _ in range(threads)]
-        for worker in workers:
-            worker.start()
-        try:
-            yield server.getsockname()[1], asked
-        finally:
-            done.set()
-            for worker in workers:
-                worker.join()
 
 
 def _certificate(folder, name):

@@ -66,11 +66,11 @@ class Exchanger:
         except dns.message.Truncated:
             return Failure(f"{send.server}: the answer is cut short", truncated=True)
         except _FAULTS as error:
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
         except Exception as error:  # those of httpx, which is only imported when used
             if type(error).__module__.partition(".")[0] not in {"httpx", "httpcore", "h2"}:
                 raise
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
 
     def _exchange(self, send: Send, timeout_seconds: float) -> Reply:
         server, query = send.server, send.query
@@ -143,7 +143,7 @@ class Exchanger:
         except dns.message.Truncated:
             return Failure(f"{send.server}: the answer is cut short", truncated=True)
         except _FAULTS as error:
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
 
     async def _exchange_async(self, send: Send, timeout_seconds: float) -> Reply:
         server, query = send.server, send.query
@@ -168,12 +168,13 @@ def _address(server: Server) -> str:
     return str(socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][4][0])
 
 
-def _failure(send: Send, error: Exception, timeout_seconds: float) -> Failure:
+def failure(server: Server, error: Exception, timeout_seconds: float) -> Failure:
+    """What *error*, met on the way to *server*, says to a person."""
     if isinstance(error, dns.exception.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
-        return Failure(f"{send.server}: no answer within {timeout_seconds:.3g} s")
+        return Failure(f"{server}: no answer within {timeout_seconds:.3g} s")
     words = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         words = error.strerror
-        if ":" in send.server.host and error.errno in NO_WAY:
+        if ":" in server.host and error.errno in NO_WAY:
             words = "no way to IPv6 from here"
-    return Failure(f"{send.server}: {words[:200]}")
+    return Failure(f"{server}: {words[:200]}")

@@ -1,0 +1,148 @@
+"""
+A few UDP sockets that carry the queries of thousands of inquiries.
+
+A reply counts when it comes from the address that was asked, to the port that asked, with the id
+and the question of the query: ids are random, and so are the ports (RFC 5452 section 9).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import selectors
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from maildns.net.servers import Server
+
+SOCKETS = 4  # for each server that is asked often, and for all others of an address family
+MAX_OCTETS = 4096  # far more than is asked for (RFC 9715); what is larger is taken for cut short
+_BUFFER_OCTETS = 1024 * 1024
+_MOST_AT_ONCE = 64  # replies taken from one socket before the others have their turn
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Channel(Generic[T]):
+    """One socket, and what waits for a reply at it, by id."""
+
+    socket: socket.socket
+    connected: bool
+    pending: dict[int, tuple[T, str]] = field(default_factory=dict)
+
+
+class Datagrams(Generic[T]):
+    """
+    Sockets, opened as they are needed.
+
+    A server of *often* has connected sockets of its own. `send` is told what waits for the
+    reply, and `received` gives it back.
+    """
+
+    def __init__(self, often: tuple[Server, ...]) -> None:
+        self._often = set(often)
+        self._channels: dict[object, list[Channel[T]]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._random = b""
+        self._at = 0
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for channels in self._channels.values():
+            for channel in channels:
+                channel.socket.close()
+        self._channels.clear()
+        self._selector.close()
+
+    def watch(self, other: socket.socket) -> None:
+        """Let `received` return, too, when *other* can be read."""
+        self._selector.register(other, selectors.EVENT_READ, None)
+
+    def send(self, server: Server, body: bytes, waiting: T) -> tuple[Channel[T], int]:
+        """
+        Send *body* with an id in front; what is returned names the place of *waiting*.
+
+        Raises `OSError` where that cannot be, `BlockingIOError` where it cannot be now.
+        """
+        channel = self._channel(server)
+        pending = channel.pending
+        identity = self._identity()
+        while identity in pending:
+            identity = self._identity()
+        octets = identity.to_bytes(2, "big") + body
+        if channel.connected:
+            channel.socket.send(octets)
+            pending[identity] = waiting, ""
+        else:
+            channel.socket.sendto(octets, (server.host, server.port))
+            pending[identity] = waiting, _peer(server)
+        return channel, identity
+
+    def received(self, seconds: float) -> Iterator[tuple[Channel[T], int, T, bytes]]:
+        """
+        What came within *seconds*: its place, what waits there, and the octets, the id among them.
+
+        Each stays in its place until it is taken from `Channel.pending`.
+        """
+        for key, _ in self._selector.select(seconds):
+            channel: Channel[T] | None = key.data
+            if channel is not None:
+                yield from self._drain(channel)
+
+    def _drain(self, channel: Channel[T]) -> Iterator[tuple[Channel[T], int, T, bytes]]:
+        pending = channel.pending
+        receive = channel.socket.recvfrom
+        for _ in range(_MOST_AT_ONCE):
+            try:
+                octets, sender = receive(MAX_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:  # told of an earlier datagram that nobody took
+                continue
+            identity = octets[0] << 8 | octets[1] if len(octets) > 1 else -1
+            waiting = pending.get(identity)
+            if waiting is not None and (not waiting[1] or waiting[1] == _spelled(sender)):
+                yield channel, identity, waiting[0], octets
+
+    def _channel(self, server: Server) -> Channel[T]:
+        key: object = server if server in self._often else ":" in server.host
+        channels = self._channels.setdefault(key, [])
+        if len(channels) < SOCKETS:
+            channels.append(self._open(server))
+        return channels[self._identity() % len(channels)]
+
+    def _open(self, server: Server) -> Channel[T]:
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            opened.settimeout(0)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_OCTETS)
+            if server in self._often:
+                opened.connect((server.host, server.port))
+        except OSError:
+            opened.close()
+            raise
+        channel: Channel[T] = Channel(opened, server in self._often)
+        self._selector.register(opened, selectors.EVENT_READ, channel)
+        return channel
+
+    def _identity(self) -> int:
+        if self._at + 2 > len(self._random):
+            self._random, self._at = os.urandom(8192), 0
+        at = self._at
+        self._at = at + 2
+        return self._random[at] << 8 | self._random[at + 1]
+
+
+@lru_cache(maxsize=4096)
+def _peer(server: Server) -> str:
+    return f"{ipaddress.ip_address(server.host)} {server.port}"
+
+
+def _spelled(sender: Any) -> str:
+    """Who sent it, as `_peer` writes whom it is sent to."""
+    return f"{sender[0]} {sender[1]}"

@@ -1,0 +1,380 @@
+"""
+The questions of the bulk driver, on their way to name servers and back.
+
+An errand sets out as one datagram. Where the reply is plain it is done; else it is taken over by
+the steps that every other lookup takes (`Resolver.steps`), which want a datagram more, or a
+connection: that one goes by a thread, for it is rare.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from maildns.ask import Answer, DirectQuestion, Outcome, Question, Seen
+from maildns.errors import UsageError
+from maildns.net import wire
+from maildns.net.datagrams import MAX_OCTETS, Channel, Datagrams
+from maildns.net.quick import Asked, Manner, understand
+from maildns.net.resolver import Resolver, Steps
+from maildns.net.servers import Server, Transport, parse_server
+
+if TYPE_CHECKING:
+    from maildns.net.lookup import Reply, Send
+
+THREADS = 16  # for what does not go by UDP
+LONGEST_TURN_SECONDS = 1.0
+FULL_SECONDS = 0.005  # after which a socket that was full is tried again
+MAX_MANNERS = 10_000  # servers asked by themselves that are remembered
+_ROOT = Question(".", "SOA")
+_ASKING = wire.RECURSION_WANTED | wire.AUTHENTIC  # RFC 6840 section 5.7
+
+
+@dataclass(slots=True, eq=False)
+class Errand:
+    """A question on its way; `waiters` are those who want the answer, known to the driver alone."""
+
+    question: Question
+    seconds: float  # that a server has
+    server: Server | None = None
+    asked: Asked | None = None  # None where it cannot set out as one datagram
+    body: bytes = b""
+    waiters: list[Any] = field(default_factory=list)
+    steps: Steps | None = None
+    send: Send | None = None  # what the steps want next
+    sent: float = 0.0
+    until: float = 0.0
+
+
+_Timer: TypeAlias = "tuple[float, Channel[Errand], int, Errand]"
+
+
+class Errands:
+    """All errands of one run; *resolver* says how they are done, at most *in_flight* at once."""
+
+    def __init__(self, resolver: Resolver, in_flight: int) -> None:
+        self._resolver = resolver
+        self._in_flight = in_flight
+        self._rules = resolver.rules()
+        self._datagrams: Datagrams[Errand] = Datagrams(self._rules.servers)
+        self._elsewhere: _Elsewhere | None = None
+        self._types: dict[str, int] = {}
+        self._manners: dict[tuple[str, str], tuple[Server, Manner]] = {}
+        self._to_send: deque[Errand] = deque()
+        self._flying = 0
+        self._timers: dict[float, deque[_Timer]] = {}  # by how long a server has: in their order
+        self._settled: list[tuple[Errand, Answer]] = []
+        self._parked: list[
+            tuple[Errand, bytes, float]
+        ] = []  # until it is known whether it validates
+        self._server, self._manner = self._main_server()
+        self._probe = self._start_probe()
+
+    def close(self) -> None:
+        """Stop all that is still on its way."""
+        self._datagrams.close()
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+
+    @property
+    def congested(self) -> bool:
+        """Whether as much waits to be sent as may be on its way."""
+        return len(self._to_send) >= self._in_flight
+
+    def start(self, question: Question) -> Errand:
+        """Send for the answer; raises `UsageError` for a question that cannot be put."""
+        errand = Errand(question, self._resolver.seconds_for(question))
+        number = self._types.get(question.rrtype) or self._type(question.rrtype)
+        section = wire.question_to_wire(question.name, number)
+        server, manner = (
+            self._direct(question)
+            if isinstance(question, DirectQuestion)
+            else (self._server, self._manner)
+        )
+        if section is not None and server is not None and server.transport is Transport.UDP:
+            errand.server = server
+            errand.asked = Asked(question, section, manner)
+            flags = _ASKING if manner.recursive else 0
+            errand.body = wire.query_body(section, flags, dnssec_ok=manner.direct)
+        self._to_send.append(errand)
+        return errand
+
+    def turn(self, seconds: float) -> list[tuple[Errand, Answer]]:
+        """Send what may be sent, wait for at most *seconds*; the errands that are done."""
+        self._flush()
+        for channel, identity, errand, octets in self._datagrams.received(self._patience(seconds)):
+            if self._arrived(errand, octets):
+                del channel.pending[identity]
+                self._flying -= 1
+        if self._elsewhere is not None:
+            for errand, reply in self._elsewhere.replies():
+                self._step(errand, reply)
+        self._expire(time.monotonic())
+        settled, self._settled = self._settled, []
+        return settled
+
+    # --- setting out --------------------------------------------------------------
+
+    def _main_server(self) -> tuple[Server | None, Manner]:
+        rules = self._rules
+        if not rules.servers:
+            return None, Manner("")
+        server = rules.servers[0]
+        return server, Manner(
+            str(server),
+            recursive=rules.recursive,
+            authoritative=rules.authoritative,
+            trusted=rules.recursive and rules.trusts(server),
+            validates=rules.validating.get(server),
+        )
+
+    def _direct(self, question: DirectQuestion) -> tuple[Server, Manner]:
+        key = (question.server, question.transport)
+        known = self._manners.get(key)
+        if known is None:
+            try:
+                transport = Transport(question.transport)
+            except ValueError:
+                raise UsageError(f"{question.transport!r} is not a transport") from None
+            server = parse_server(question.server, transport, self._resolver.direct_port)
+            known = server, Manner(str(server), direct=True, recursive=False, authoritative=True)
+            if len(self._manners) >= MAX_MANNERS:
+                self._manners.clear()
+            self._manners[key] = known
+        return known
+
+    def _type(self, rrtype: str) -> int:
+        from maildns.net.lookup import record_type
+
+        self._types[rrtype] = number = int(record_type(rrtype))
+        return number
+
+    def _flush(self) -> None:
+        while self._to_send and self._flying < self._in_flight:
+            errand = self._to_send.popleft()
+            if errand.send is None:
+                if errand.asked is None or errand.server is None:
+                    self._begin(errand)
+                elif not self._fly(errand, errand.server, errand.body):
+                    return
+            elif errand.send.transport is not Transport.UDP:
+                self._go_elsewhere(errand, errand.send)
+            elif not self._fly(errand, errand.send.server, errand.send.query.to_wire()[2:]):
+                return
+
+    def _fly(self, errand: Errand, server: Server, body: bytes) -> bool:
+        """Send a datagram; false when the socket is full, and nothing goes for now."""
+        try:
+            channel, identity = self._datagrams.send(server, body, errand)
+        except BlockingIOError:
+            self._to_send.appendleft(errand)
+            return False
+        except OSError as error:
+            self._fail(errand, server, error)
+            return True
+        errand.sent = now = time.monotonic()
+        errand.until = now + errand.seconds
+        self._timers.setdefault(errand.seconds, deque()).append(
+            (errand.until, channel, identity, errand)
+        )
+        self._flying += 1
+        return True
+
+    def _go_elsewhere(self, errand: Errand, send: Send) -> None:
+        if self._elsewhere is None:
+            self._elsewhere = _Elsewhere(self._resolver)
+            self._datagrams.watch(self._elsewhere.wakes)
+        self._elsewhere.carry(errand, send)
+
+    # --- coming back --------------------------------------------------------------
+
+    def _arrived(self, errand: Errand, octets: bytes) -> bool:
+        """Take a reply; false for one that is none, which is ignored (RFC 5452 section 9)."""
+        if errand.send is not None:
+            reply = _read(errand.send, octets, (time.monotonic() - errand.sent) * 1000)
+            if reply is not None:
+                self._step(errand, reply)
+            return reply is not None
+        asked = errand.asked
+        if asked is None or not wire.is_reply(octets, asked.section):
+            return False
+        now = time.monotonic()
+        if errand is self._probe:
+            self._probed(validates=octets[3] & (wire.RCODE | wire.AUTHENTIC) == wire.AUTHENTIC)
+        elif self._probe is not None and asked.manner is self._manner:
+            self._parked.append((errand, octets, now))
+        else:
+            return self._judge(errand, octets, now)
+        return True
+
+    def _judge(self, errand: Errand, octets: bytes, now: float) -> bool:
+        """Understand a reply at once, or let it be the first of the steps; false when it is none."""
+        answer = None
+        milliseconds = (now - errand.sent) * 1000
+        if errand.asked is not None and len(octets) < MAX_OCTETS:
+            answer = understand(errand.asked, octets, milliseconds, time.time())
+        if answer is not None:
+            self._settled.append((errand, answer))
+            return True
+        steps = self._resolver.steps(errand.question)
+        reply = _read(next(steps), octets, milliseconds)
+        if reply is None:
+            steps.close()
+            return False  # the true one may still come
+        errand.steps = steps
+        self._step(errand, reply)
+        return True
+
+    def _begin(self, errand: Errand) -> None:
+        """Let the steps say what is sent."""
+        errand.steps = self._resolver.steps(errand.question)
+        self._step(errand, None)
+
+    def _step(self, errand: Errand, reply: Reply | None) -> None:
+        """Take the steps on: with a reply, or with None to the first of them."""
+        if errand.steps is None:
+            errand.steps = self._resolver.steps(errand.question)
+            next(errand.steps)  # which was sent already
+        try:
+            # A generator that is new takes None alone.
+            errand.send = errand.steps.send(cast("Reply", reply))
+        except StopIteration as stop:
+            errand.steps = errand.send = None
+            self._settled.append((errand, stop.value))
+        else:
+            self._to_send.appendleft(errand)
+
+    def _fail(self, errand: Errand, server: Server, error: Exception) -> None:
+        """Nothing came back, or nothing could be sent."""
+        from maildns.net.exchange import failure
+
+        fault = failure(server, error, errand.seconds)
+        if errand is self._probe:
+            self._probed(validates=False)
+        elif isinstance(error, TimeoutError) and errand.waiters:
+            self._step(errand, fault)
+        elif (errand.asked is not None and errand.asked.manner.direct) or not errand.waiters:
+            unreachable = Answer(
+                errand.question, Outcome.UNREACHABLE, detail=fault.detail, seen=Seen(at=time.time())
+            )
+            self._settled.append((errand, unreachable))
+        else:
+            self._step(errand, fault)
+
+    def _expire(self, now: float) -> None:
+        """Give up what was not answered in time."""
+        for timers in self._timers.values():
+            while timers:
+                until, channel, identity, errand = timers[0]
+                waiting = channel.pending.get(identity)
+                if waiting is not None and waiting[0] is errand and errand.until == until:
+                    if until > now:
+                        break
+                    del channel.pending[identity]
+                    self._flying -= 1
+                    timers.popleft()
+                    server = errand.server if errand.send is None else errand.send.server
+                    if server is not None:
+                        self._fail(errand, server, TimeoutError())
+                else:
+                    timers.popleft()
+
+    def _patience(self, seconds: float) -> float:
+        """How long there is nothing to do but wait."""
+        if self._settled:
+            return 0.0
+        if self._to_send and self._flying < self._in_flight:
+            return min(seconds, FULL_SECONDS)
+        now = time.monotonic()
+        heads = [timers[0][0] - now for timers in self._timers.values() if timers]
+        return max(0.0, min([seconds, LONGEST_TURN_SECONDS, *heads]))
+
+    # --- whether the server validates ---------------------------------------------
+
+    def _start_probe(self) -> Errand | None:
+        """Ask for the SOA of the root, which is signed: silence means "not signed" only of one that validates."""
+        server, manner = self._server, self._manner
+        if not manner.trusted or manner.validates is not None or server is None:
+            return None
+        if server.transport is not Transport.UDP:
+            return None
+        errand = Errand(_ROOT, self._resolver.timeout_seconds, server)
+        section = wire.ROOT_SOA
+        errand.asked = Asked(_ROOT, section, manner)
+        errand.body = wire.query_body(section, _ASKING)
+        self._to_send.append(errand)
+        return errand
+
+    def _probed(self, *, validates: bool) -> None:
+        self._probe = None
+        self._manner.validates = validates
+        if self._server is not None:
+            self._rules.validating[self._server] = validates
+        parked, self._parked = self._parked, []
+        for errand, octets, now in parked:
+            if not self._judge(errand, octets, now) and errand.server is not None:
+                self._fail(errand, errand.server, ValueError("the reply makes no sense"))
+
+
+class _Elsewhere:
+    """Threads for what goes by connections; a socket tells when one is done."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._exchanger = resolver.exchanger
+        self._pool = ThreadPoolExecutor(THREADS, "maildns-bulk")
+        self._done: SimpleQueue[tuple[Errand, Future[Reply]]] = SimpleQueue()
+        self.wakes, self._wake = socket.socketpair()
+        self.wakes.settimeout(0)
+        self._wake.settimeout(0)
+
+    def close(self) -> None:
+        """Wait for nobody."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.wakes.close()
+        self._wake.close()
+
+    def carry(self, errand: Errand, send: Send) -> None:
+        """Carry *send* out."""
+        future = self._pool.submit(self._exchanger.exchange, send, errand.seconds)
+        future.add_done_callback(lambda done: self._came(errand, done))
+
+    def replies(self) -> Iterator[tuple[Errand, Reply]]:
+        """What came back since."""
+        with suppress(BlockingIOError):
+            while self.wakes.recv(4096):
+                pass
+        with suppress(Empty):
+            while True:
+                errand, done = self._done.get_nowait()
+                yield errand, done.result()
+
+    def _came(self, errand: Errand, done: Future[Reply]) -> None:
+        self._done.put((errand, done))
+        with suppress(OSError):  # full, so that it wakes anyway; or closed, and nobody waits
+            self._wake.send(b".")
+
+
+def _read(send: Send, octets: bytes, milliseconds: float) -> Reply | None:
+    """What dnspython makes of *octets*, which bear the right id; None where they are no reply to *send*."""
+    import dns.exception
+    import dns.message
+
+    from maildns.net.lookup import Failure
+
+    cut = Failure(f"{send.server}: the answer is cut short", truncated=True)
+    send.query.id = int.from_bytes(octets[:2], "big")
+    try:
+        reply = dns.message.from_wire(octets, raise_on_truncation=True)
+    except dns.message.Truncated as truncated:
+        return cut if send.query.is_response(truncated.kwargs["message"]) else None
+    except (dns.exception.DNSException, ValueError):
+        return cut if len(octets) >= MAX_OCTETS else None
+    reply.time = milliseconds / 1000
+    return reply if send.query.is_response(reply) else None

@@ -1,0 +1,166 @@
+"""
+The replies that most questions get, understood at once from their octets.
+
+What they mean is what `maildns.net.lookup` says they mean; whatever is not plain (a cut reply, a
+failure, a referral, an alias left open, what makes no sense) is None here and that module's to
+judge. So the bulk driver is fast where it is plain and right where it is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maildns.ask import Answer, DnssecStatus, Outcome, Question, Seen
+from maildns.dnsdata import Cname, Rdata, is_within
+from maildns.net import wire
+
+MAX_ALIASES = 16
+_RCODES = {0: "NOERROR", 3: "NXDOMAIN"}
+_ONE_ONLY = {wire.CNAME, wire.SOA, wire.RRSIG}  # of which dnspython keeps one in a set
+
+
+@dataclass(slots=True)
+class Manner:
+    """
+    How a server, which `server` spells, is asked.
+
+    With `direct` it is asked by itself, for signatures too; with `authoritative` only authority
+    counts. `trusted` says that its AD bit is believed, `validates` whether it is known to validate.
+    """
+
+    server: str
+    direct: bool = False
+    recursive: bool = True
+    authoritative: bool = False
+    trusted: bool = False
+    validates: bool | None = None
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question, the section that it went out as, and how its server is asked."""
+
+    question: Question
+    section: bytes
+    manner: Manner
+
+
+@dataclass(slots=True)
+class _Way:
+    """From the name asked to where the aliases end, and the records there."""
+
+    owner: str
+    aliases: list[str]
+    ttls: list[int]
+    records: list[Rdata]
+
+
+def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> Answer | None:
+    """
+    What *octets* say to the question *asked*; None where that is not plain.
+
+    They came after *milliseconds*, at the time *at*, and are a reply to that question
+    (`maildns.net.wire.is_reply`).
+    """
+    question, section, manner = asked.question, asked.section, asked.manner
+    message = wire.parse(octets, question.name, section)
+    if message is None or message.rcode not in _RCODES or not _is_plain(message.flags, manner):
+        return None
+    way = _walk(message, question.name, int.from_bytes(section[-4:-2], "big"), manner)
+    if way is None:
+        return None
+    outcome, detail, records = Outcome.FOUND, "", tuple(way.records)
+    if records:
+        if message.rcode:
+            return None
+        if len(records) > 1:
+            records = tuple(sorted(set(records), key=str))
+    else:
+        ttl = _negative_ttl(message, way.owner)
+        if ttl is None:
+            return None
+        way.ttls.append(ttl)
+        outcome = Outcome.NO_NAME if message.rcode else Outcome.NO_DATA
+        detail = manner.server
+    seen = _seen(message, manner, milliseconds, at)
+    if seen is None:
+        return None
+    status = _status(message.flags, manner)
+    return Answer(
+        question, outcome, records, min(way.ttls), status, tuple(way.aliases), detail, seen
+    )
+
+
+def _is_plain(flags: int, manner: Manner) -> bool:
+    """Whether it is whole, from one who speaks for the name, and its DNSSEC status can be told."""
+    if flags & wire.CUT:
+        return False
+    if manner.authoritative and not flags & wire.AUTHORITATIVE:
+        return False
+    if not manner.recursive:
+        return True
+    if not flags & (wire.RECURSION_OFFERED | wire.AUTHORITATIVE):
+        return False
+    return not manner.trusted or flags & wire.AUTHENTIC != 0 or manner.validates is not None
+
+
+def _status(flags: int, manner: Manner) -> DnssecStatus:
+    if not manner.recursive or not manner.trusted:
+        return DnssecStatus.UNKNOWN
+    if flags & wire.AUTHENTIC:
+        return DnssecStatus.SECURE
+    return DnssecStatus.INSECURE if manner.validates else DnssecStatus.UNKNOWN
+
+
+def _walk(message: wire.Message, name: str, rdtype: int, manner: Manner) -> _Way | None:
+    """Follow the answer section, record by record, in the order in which servers write it."""
+    way = _Way(name, [], [], [])
+    for record in message.answer:
+        owner, kind, ttl, _, _ = record
+        if kind == wire.RRSIG != rdtype and manner.direct:
+            continue
+        value = wire.rdata(message, record)
+        if value is None or owner != way.owner:
+            return None
+        if kind == rdtype:
+            way.records.append(value)
+        elif isinstance(value, Cname) and not way.records:
+            if value.target == name or value.target in way.aliases:
+                return None
+            way.owner = value.target
+            way.aliases.append(value.target)
+        else:
+            return None
+        way.ttls.append(ttl)
+    if len(way.aliases) > MAX_ALIASES or (rdtype in _ONE_ONLY and len(way.records) > 1):
+        return None
+    return way
+
+
+def _negative_ttl(message: wire.Message, owner: str) -> int | None:
+    """How long nothing stands at *owner*; None where the message does not say (RFC 2308 section 5)."""
+    for record in message.authority:
+        if record[1] == wire.SOA and is_within(owner, record[0]):
+            return wire.negative_ttl(message, record)
+    return None
+
+
+def _seen(message: wire.Message, manner: Manner, milliseconds: float, at: float) -> Seen | None:
+    authoritative = message.flags & wire.AUTHORITATIVE != 0
+    octets = len(message.octets)
+    rcode = _RCODES[message.rcode]
+    if not manner.direct:
+        return Seen(manner.server, rcode, milliseconds, at, authoritative, octets)
+    signed = [record for record in message.answer if record[1] == wire.RRSIG]
+    signatures = [wire.rdata(message, record) for record in signed]
+    authority = wire.rrsets(message, message.authority)
+    additional = wire.rrsets(message, message.additional)
+    if authority is None or additional is None:
+        return None
+    read = [one for one in signatures if one is not None]
+    if len(read) != len(signed):
+        return None
+    told = tuple(sorted(set(read), key=str))
+    return Seen(
+        manner.server, rcode, milliseconds, at, authoritative, octets, told, authority, additional
+    )
