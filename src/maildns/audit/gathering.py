@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from maildns.ask import Inquiry, Outcome, Question, Together
+from maildns.ask import Inquiry, Outcome, Question, Together, in_step
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
 from maildns.audit.selectors import common_selectors
@@ -80,10 +79,10 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     certified = _certified_names(domain, mail, sts)
     second = yield from together.run(
         [
-            _many([tlsrpt.record_lookup(host) for host in dict.fromkeys(hosts)]),
-            _many([addresses.forward_confirmed(ip) for _, ip in ips]),
-            _many([spf.check_host(ip=str(ip), sender="", helo=host) for host, ip in ips]),
-            _many([caa.relevant(host) for host in certified]),
+            in_step([tlsrpt.record_lookup(host) for host in dict.fromkeys(hosts)]),
+            in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
+            in_step([spf.check_host(ip=str(ip), sender="", helo=host) for host, ip in ips]),
+            in_step([caa.relevant(host) for host in certified]),
             _destinations(owner, record),
             _selectors(domain, scope),
             ask_servers(zone, _direct_questions(domain) if scope.servers else []),
@@ -132,11 +131,6 @@ def _direct_questions(domain: str) -> list[Question]:
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:
     yield tuple(questions)
-
-
-def _many(inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
-    """The verdicts of *inquiries*, run in step."""
-    return (yield from Together().run(inquiries))
 
 
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:
