@@ -8,9 +8,9 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from maildns.ask import Inquiry, Outcome, Question, Together, in_step
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
 from maildns.audit.selectors import common_selectors
@@ -58,7 +58,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     domain = name(domain)
     scope = scope or Scope()
     together = Together()
-    mail, tlsa, tree, newer, older, sts, picture, zone, _ = yield from together.run(
+    mail, tlsa, tree, newer, older, sts, picture, zone, none, _ = yield from together.run(
         [
             mx.mail_hosts(domain),
             dane.domain_lookup(domain),
@@ -68,6 +68,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             mtasts.record_lookup(domain),
             bimi.record_lookup(domain),
             zone_facts(domain),
+            _services(domain),
             _ask(_plain_questions(domain)),
         ]
     )
@@ -91,7 +92,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     reports, names, helo, permitted, destinations, selectors, zone = second
     return DnsFacts(
         domain=domain,
-        answers=together.known,
+        answers=together.known | none,
         mail=mail,
         dane=tlsa,
         spf=tree,
@@ -111,13 +112,22 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
 def _plain_questions(domain: str) -> list[Question]:
     """What is asked whatever the answers are."""
     below = (f"_domainkey.{domain}", f"_smtp._tls.{domain}", f"*.{domain}")
-    services = [Question(f"{one.label}._tcp.{domain}", "SRV") for one in clients.SERVICES]
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
-        Question(f"_autodiscover._tcp.{domain}", "SRV"),
-        *services,
     ]
+
+
+def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
+    """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
+    below = f"_tcp.{domain}"
+    labels = ("_autodiscover", *(one.label for one in clients.SERVICES))
+    questions = [Question(f"{label}.{below}", "SRV") for label in labels]
+    (home,) = yield (Question(below, "SRV"),)
+    if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
+        return {one: replace(home, question=one) for one in questions}
+    yield questions
+    return {}
 
 
 def _direct_questions(domain: str) -> list[Question]:

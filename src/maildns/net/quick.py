@@ -8,10 +8,11 @@ judge. So the bulk driver is fast where it is plain and right where it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
-from maildns.ask import Answer, DnssecStatus, Outcome, Question, Seen
-from maildns.dnsdata import Cname, Rdata, is_within
+from maildns.ask import Answer, DirectQuestion, DnssecStatus, Outcome, Question, Seen
+from maildns.dnsdata import Cname, Rdata, RRset, is_within
 from maildns.net import wire
 
 MAX_ALIASES = 16
@@ -36,13 +37,16 @@ class Manner:
     validates: bool | None = None
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question, the section that it went out as, and how its server is asked."""
 
     question: Question
     section: bytes
     manner: Manner
+
+
+# The question, its section, the manner, the octets, and the milliseconds, the time and the TTL.
+Packed: TypeAlias = tuple[tuple[str, ...], bytes, Manner, bytes, tuple[float, float, int | None]]
 
 
 @dataclass(slots=True)
@@ -82,9 +86,7 @@ def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> A
         way.ttls.append(ttl)
         outcome = Outcome.NO_NAME if message.rcode else Outcome.NO_DATA
         detail = manner.server
-    seen = _seen(message, manner, milliseconds, at)
-    if seen is None:
-        return None
+    seen = Evidence(asked, octets, milliseconds, at)
     status = _status(message.flags, manner)
     return Answer(
         question, outcome, records, min(way.ttls), status, tuple(way.aliases), detail, seen
@@ -145,22 +147,92 @@ def _negative_ttl(message: wire.Message, owner: str) -> int | None:
     return None
 
 
-def _seen(message: wire.Message, manner: Manner, milliseconds: float, at: float) -> Seen | None:
-    authoritative = message.flags & wire.AUTHORITATIVE != 0
-    octets = len(message.octets)
-    rcode = _RCODES[message.rcode]
-    if not manner.direct:
-        return Seen(manner.server, rcode, milliseconds, at, authoritative, octets)
-    signed = [record for record in message.answer if record[1] == wire.RRSIG]
-    signatures = [wire.rdata(message, record) for record in signed]
-    authority = wire.rrsets(message, message.authority)
-    additional = wire.rrsets(message, message.additional)
-    if authority is None or additional is None:
-        return None
-    read = [one for one in signatures if one is not None]
-    if len(read) != len(signed):
-        return None
-    told = tuple(sorted(set(read), key=str))
-    return Seen(
-        manner.server, rcode, milliseconds, at, authoritative, octets, told, authority, additional
-    )
+class Evidence(Seen):
+    """What is seen of a reply, read from its octets only when someone looks."""
+
+    __slots__ = ("_asked", "_wire")
+
+    _asked: Asked
+    _wire: bytes
+
+    def __init__(self, asked: Asked, octets: bytes, milliseconds: float, at: float) -> None:
+        put = object.__setattr__
+        put(self, "_asked", asked)
+        put(self, "_wire", octets)
+        put(self, "milliseconds", milliseconds)
+        put(self, "at", at)
+
+    @property
+    def server(self) -> str:
+        """The server that replied."""
+        return self._asked.manner.server
+
+    @property
+    def rcode(self) -> str:
+        """What it says of the whole."""
+        return _RCODES[self._wire[3] & wire.RCODE]
+
+    @property
+    def authoritative(self) -> bool:
+        """Whether it speaks with authority."""
+        return self._wire[2] << 8 & wire.AUTHORITATIVE != 0
+
+    @property
+    def octets(self) -> int:
+        """The size of the message."""
+        return len(self._wire)
+
+    @property
+    def signatures(self) -> tuple[Rdata, ...]:
+        """The RRSIG records of the answer."""
+        message = self._message()
+        if message is None:
+            return ()
+        signed = [record for record in message.answer if record[1] == wire.RRSIG]
+        read = [wire.rdata(message, record) for record in signed]
+        return tuple(sorted({one for one in read if one is not None}, key=str))
+
+    @property
+    def authority(self) -> tuple[RRset, ...]:
+        """The records of the authority section."""
+        message = self._message()
+        return () if message is None else wire.rrsets(message, message.authority)
+
+    @property
+    def additional(self) -> tuple[RRset, ...]:
+        """The records of the additional section."""
+        message = self._message()
+        return () if message is None else wire.rrsets(message, message.additional)
+
+    def _message(self) -> wire.Message | None:
+        asked = self._asked
+        if not asked.manner.direct:
+            return None
+        return wire.parse(self._wire, asked.question.name, asked.section)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Evidence, (self._asked, self._wire, self.milliseconds, self.at))
+
+    def packed(self, ttl_seconds: int | None) -> Packed:
+        """The answer that this is seen of, small; of all replies this is the least that tells all."""
+        question, section, manner = self._asked
+        times = (self.milliseconds, self.at, ttl_seconds)
+        return tuple(question), section, manner, self._wire, times
+
+
+def pack(answer: Answer) -> Packed | Answer:
+    """*answer* in a form that another process is given fast; `unpack` makes it whole there."""
+    seen = answer.seen
+    return seen.packed(answer.ttl_seconds) if isinstance(seen, Evidence) else answer
+
+
+def unpack(packed: Packed | Answer) -> Answer:
+    """The answer that `pack` was given."""
+    if isinstance(packed, Answer):
+        return packed
+    words, section, manner, octets, (milliseconds, at, ttl) = packed
+    question = DirectQuestion(*words) if manner.direct else Question(*words)
+    answer = understand(Asked(question, section, manner), octets, milliseconds, at)
+    if answer is None:
+        raise AssertionError("what was understood once is understood again")
+    return answer if answer.ttl_seconds == ttl else replace(answer, ttl_seconds=ttl)

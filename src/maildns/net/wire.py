@@ -247,13 +247,13 @@ def rdata(message: Message, record: Raw) -> Rdata | None:
         return None
 
 
-def rrsets(message: Message, records: list[Raw]) -> tuple[RRset, ...] | None:
-    """*records* as sets; None where one of them makes no sense to this codec."""
+def rrsets(message: Message, records: list[Raw]) -> tuple[RRset, ...]:
+    """*records* as sets, without those that make no sense to this codec."""
     groups: dict[tuple[str, int, bytes], tuple[int, list[Rdata]]] = {}
     for record in records:
         value = rdata(message, record)
         if value is None:
-            return None
+            continue
         owner, rdtype, ttl, start, _ = record
         # Signatures over different types are different sets.
         covered = message.octets[start : start + 2] if rdtype == RRSIG else b""
