@@ -47,6 +47,26 @@ def run_bulk(
     one of them raises, which ends them all; `UsageError` for a question that cannot be put, for an
     inquiry that does not end, and for numbers that make no sense.
     """
+    batches = run_in_batches(
+        inquiries,
+        resolver,
+        window=window,
+        in_flight=in_flight,
+        deadline_seconds=deadline_seconds,
+    )
+    for batch in batches:
+        yield from batch
+
+
+def run_in_batches(
+    inquiries: Iterable[Inquiry[R]],
+    resolver: Resolver,
+    *,
+    window: int = WINDOW,
+    in_flight: int = IN_FLIGHT,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> Iterator[list[tuple[int, R]]]:
+    """Like `run_bulk`; those that are done at the same moment come together."""
     if window < 1 or in_flight < 1 or deadline_seconds <= 0:
         raise UsageError("window, in_flight and deadline_seconds are greater than zero")
     running: _Running[R] = _Running(Errands(resolver, in_flight), window, deadline_seconds)
@@ -81,7 +101,7 @@ class _Running(Generic[R]):
         self._on_way: dict[Question, Errand] = {}
         self._tasks: deque[_Task[R]] = deque()  # in the order of their deadlines
         self._active = 0
-        self._done: deque[tuple[int, R]] = deque()
+        self._done: list[tuple[int, R]] = []
 
     def close(self) -> None:
         """Stop what has not ended."""
@@ -89,8 +109,8 @@ class _Running(Generic[R]):
         for task in self._tasks:
             task.inquiry.close()
 
-    def run(self, inquiries: Iterable[Inquiry[R]]) -> Iterator[tuple[int, R]]:
-        """The verdicts."""
+    def run(self, inquiries: Iterable[Inquiry[R]]) -> Iterator[list[tuple[int, R]]]:
+        """The verdicts, as they come."""
         coming = enumerate(inquiries)
         more = True
         while more or self._active:
@@ -100,8 +120,9 @@ class _Running(Generic[R]):
                 for errand, answer in self._errands.turn(self._patience()):
                     self._settle(errand, answer)
                 self._hurry(time.monotonic())
-            while self._done:
-                yield self._done.popleft()
+            if self._done:
+                done, self._done = self._done, []
+                yield done
 
     def _admit(self, numbered: tuple[int, Inquiry[R]] | None) -> bool:
         """Start an inquiry; false when there is none left."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from maildns.ask import Answer, DirectQuestion, Outcome, Question
 from maildns.errors import UsageError
@@ -69,6 +69,18 @@ class Resolver:
             raise UsageError("servers is a list of texts, not one text")
         if timeout_seconds <= 0 or deadline_seconds <= 0 or tries < 1:
             raise UsageError("timeout_seconds, deadline_seconds and tries are greater than zero")
+        self._made_of = {
+            "servers": tuple(servers),
+            "transport": transport,
+            "timeout_seconds": timeout_seconds,
+            "tries": tries,
+            "deadline_seconds": deadline_seconds,
+            "trusted": trusted,
+            "recursive": recursive,
+            "authoritative": authoritative,
+            "ca_file": ca_file,
+            "direct_port": direct_port,
+        }
         self.servers, self._trusted = _chosen(servers, transport, trusted)
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
@@ -86,6 +98,10 @@ class Resolver:
 
     def __repr__(self) -> str:
         return f"Resolver(servers={[str(server) for server in self.servers]})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process is given one that asks in the same way and knows nothing yet."""
+        return (_made_of, (self._made_of,))
 
     def __enter__(self) -> Self:
         return self
@@ -266,6 +282,10 @@ class Resolver:
             self._in_flight.pop(question, None)
             self._cache.keep(question, answer, self._clock())
         future.set_result(answer)
+
+
+def _made_of(settings: dict[str, Any]) -> Resolver:
+    return Resolver(**settings)
 
 
 def _chosen(
