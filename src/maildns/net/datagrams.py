@@ -7,13 +7,12 @@ and the question of the query: ids are random, and so are the ports (RFC 5452 se
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import selectors
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any, Generic, TypeVar
 
 from maildns.net.servers import Server
@@ -31,8 +30,17 @@ class Channel(Generic[T]):
     """One socket, and what waits for a reply at it, by id."""
 
     socket: socket.socket
-    connected: bool
     pending: dict[int, tuple[T, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Route(Generic[T]):
+    """The sockets for a server; its address and how `recvfrom` spells it, where they are not connected."""
+
+    server: Server
+    channels: list[Channel[T]]
+    address: tuple[str, int] | None
+    peer: str
 
 
 class Datagrams(Generic[T]):
@@ -62,24 +70,36 @@ class Datagrams(Generic[T]):
         """Let `received` return, too, when *other* can be read."""
         self._selector.register(other, selectors.EVENT_READ, None)
 
-    def send(self, server: Server, body: bytes, waiting: T) -> tuple[Channel[T], int]:
+    def route(self, server: Server) -> Route[T]:
+        """The way to *server*, to be kept by who asks it again."""
+        if server in self._often:
+            return Route(server, self._channels.setdefault(server, []), None, "")
+        channels = self._channels.setdefault(":" in server.host, [])
+        address = (server.host, server.port)
+        return Route(server, channels, address, f"{ip_address(server.host)} {server.port}")
+
+    def send(self, route: Route[T], body: bytes, waiting: T) -> tuple[Channel[T], int]:
         """
         Send *body* with an id in front; what is returned names the place of *waiting*.
 
         Raises `OSError` where that cannot be, `BlockingIOError` where it cannot be now.
         """
-        channel = self._channel(server)
-        pending = channel.pending
+        channels = route.channels
         identity = self._identity()
+        if len(channels) < SOCKETS:
+            channels.append(self._open(route))
+            channel = channels[-1]
+        else:
+            channel = channels[self._identity() % SOCKETS]
+        pending = channel.pending
         while identity in pending:
             identity = self._identity()
         octets = identity.to_bytes(2, "big") + body
-        if channel.connected:
+        if route.address is None:
             channel.socket.send(octets)
-            pending[identity] = waiting, ""
         else:
-            channel.socket.sendto(octets, (server.host, server.port))
-            pending[identity] = waiting, _peer(server)
+            channel.socket.sendto(octets, route.address)
+        pending[identity] = waiting, route.peer
         return channel, identity
 
     def received(self, seconds: float) -> Iterator[tuple[Channel[T], int, T, bytes]]:
@@ -108,25 +128,18 @@ class Datagrams(Generic[T]):
             if waiting is not None and (not waiting[1] or waiting[1] == _spelled(sender)):
                 yield channel, identity, waiting[0], octets
 
-    def _channel(self, server: Server) -> Channel[T]:
-        key: object = server if server in self._often else ":" in server.host
-        channels = self._channels.setdefault(key, [])
-        if len(channels) < SOCKETS:
-            channels.append(self._open(server))
-        return channels[self._identity() % len(channels)]
-
-    def _open(self, server: Server) -> Channel[T]:
-        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    def _open(self, route: Route[T]) -> Channel[T]:
+        family = socket.AF_INET6 if ":" in route.server.host else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_DGRAM)
         try:
             opened.settimeout(0)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_OCTETS)
-            if server in self._often:
-                opened.connect((server.host, server.port))
+            if route.address is None:
+                opened.connect((route.server.host, route.server.port))
         except OSError:
             opened.close()
             raise
-        channel: Channel[T] = Channel(opened, server in self._often)
+        channel: Channel[T] = Channel(opened)
         self._selector.register(opened, selectors.EVENT_READ, channel)
         return channel
 
@@ -138,11 +151,6 @@ class Datagrams(Generic[T]):
         return self._random[at] << 8 | self._random[at + 1]
 
 
-@lru_cache(maxsize=4096)
-def _peer(server: Server) -> str:
-    return f"{ipaddress.ip_address(server.host)} {server.port}"
-
-
 def _spelled(sender: Any) -> str:
-    """Who sent it, as `_peer` writes whom it is sent to."""
+    """Who sent it, as `Route.peer` spells whom it was sent to."""
     return f"{sender[0]} {sender[1]}"

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from maildns.ask import Answer, DirectQuestion, Outcome, Question, Seen
 from maildns.errors import UsageError
 from maildns.net import wire
-from maildns.net.datagrams import MAX_OCTETS, Channel, Datagrams
+from maildns.net.datagrams import MAX_OCTETS, Channel, Datagrams, Route
 from maildns.net.quick import Asked, Manner, understand
 from maildns.net.resolver import Resolver, Steps
 from maildns.net.servers import Server, Transport, parse_server
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 THREADS = 16  # for what does not go by UDP
 LONGEST_TURN_SECONDS = 1.0
 FULL_SECONDS = 0.005  # after which a socket that was full is tried again
-MAX_MANNERS = 10_000  # servers asked by themselves that are remembered
+MAX_WAYS = 10_000  # servers asked by themselves that are remembered
 _ROOT = Question(".", "SOA")
 _ASKING = wire.RECURSION_WANTED | wire.AUTHENTIC  # RFC 6840 section 5.7
 
@@ -43,14 +43,30 @@ class Errand:
 
     question: Question
     seconds: float  # that a server has
-    server: Server | None = None
     asked: Asked | None = None  # None where it cannot set out as one datagram
+    route: Route[Errand] | None = None  # of that datagram
     body: bytes = b""
     waiters: list[Any] = field(default_factory=list)
     steps: Steps | None = None
     send: Send | None = None  # what the steps want next
     sent: float = 0.0
     until: float = 0.0
+
+    @property
+    def goes_to(self) -> Server | None:
+        """The server that is being asked."""
+        if self.send is not None:
+            return self.send.server
+        return None if self.route is None else self.route.server
+
+
+class _Way(NamedTuple):
+    """How a server is asked, and the way there."""
+
+    manner: Manner
+    route: Route[Errand]
+    flags: int
+    seconds: float
 
 
 _Timer: TypeAlias = "tuple[float, Channel[Errand], int, Errand]"
@@ -66,15 +82,17 @@ class Errands:
         self._datagrams: Datagrams[Errand] = Datagrams(self._rules.servers)
         self._elsewhere: _Elsewhere | None = None
         self._types: dict[str, int] = {}
-        self._manners: dict[tuple[str, str], tuple[Server, Manner]] = {}
+        self._ways: dict[tuple[str, str], _Way | None] = {}
         self._to_send: deque[Errand] = deque()
         self._flying = 0
-        self._timers: dict[float, deque[_Timer]] = {}  # by how long a server has: in their order
+        self._timers: defaultdict[float, deque[_Timer]] = defaultdict(
+            deque
+        )  # by how long a server has
         self._settled: list[tuple[Errand, Answer]] = []
         self._parked: list[
             tuple[Errand, bytes, float]
         ] = []  # until it is known whether it validates
-        self._server, self._manner = self._main_server()
+        self._main = self._main_server()
         self._probe = self._start_probe()
 
     def close(self) -> None:
@@ -90,19 +108,15 @@ class Errands:
 
     def start(self, question: Question) -> Errand:
         """Send for the answer; raises `UsageError` for a question that cannot be put."""
-        errand = Errand(question, self._resolver.seconds_for(question))
         number = self._types.get(question.rrtype) or self._type(question.rrtype)
+        way = self._direct(question) if isinstance(question, DirectQuestion) else self._main
         section = wire.question_to_wire(question.name, number)
-        server, manner = (
-            self._direct(question)
-            if isinstance(question, DirectQuestion)
-            else (self._server, self._manner)
-        )
-        if section is not None and server is not None and server.transport is Transport.UDP:
-            errand.server = server
-            errand.asked = Asked(question, section, manner)
-            flags = _ASKING if manner.recursive else 0
-            errand.body = wire.query_body(section, flags, dnssec_ok=manner.direct)
+        if section is None or way is None:
+            errand = Errand(question, self._resolver.seconds_for(question))
+        else:
+            asked = Asked(question, section, way.manner)
+            body = wire.query_body(section, way.flags, dnssec_ok=way.manner.direct)
+            errand = Errand(question, way.seconds, asked, way.route, body)
         self._to_send.append(errand)
         return errand
 
@@ -122,33 +136,42 @@ class Errands:
 
     # --- setting out --------------------------------------------------------------
 
-    def _main_server(self) -> tuple[Server | None, Manner]:
+    def _main_server(self) -> _Way | None:
+        """The server that is asked first; None where there is none to be reached by UDP."""
         rules = self._rules
-        if not rules.servers:
-            return None, Manner("")
+        if not rules.servers or rules.servers[0].transport is not Transport.UDP:
+            return None
         server = rules.servers[0]
-        return server, Manner(
+        manner = Manner(
             str(server),
             recursive=rules.recursive,
             authoritative=rules.authoritative,
             trusted=rules.recursive and rules.trusts(server),
             validates=rules.validating.get(server),
         )
+        flags = _ASKING if rules.recursive else 0
+        seconds = self._resolver.timeout_seconds
+        return _Way(manner, self._datagrams.route(server), flags, seconds)
 
-    def _direct(self, question: DirectQuestion) -> tuple[Server, Manner]:
+    def _direct(self, question: DirectQuestion) -> _Way | None:
+        """The way to a server asked by itself; None for one by TCP."""
         key = (question.server, question.transport)
-        known = self._manners.get(key)
-        if known is None:
-            try:
-                transport = Transport(question.transport)
-            except ValueError:
-                raise UsageError(f"{question.transport!r} is not a transport") from None
-            server = parse_server(question.server, transport, self._resolver.direct_port)
-            known = server, Manner(str(server), direct=True, recursive=False, authoritative=True)
-            if len(self._manners) >= MAX_MANNERS:
-                self._manners.clear()
-            self._manners[key] = known
-        return known
+        if key in self._ways:
+            return self._ways[key]
+        try:
+            transport = Transport(question.transport)
+        except ValueError:
+            raise UsageError(f"{question.transport!r} is not a transport") from None
+        server = parse_server(question.server, transport, self._resolver.direct_port)
+        way = None
+        if server.transport is Transport.UDP:
+            manner = Manner(str(server), direct=True, recursive=False, authoritative=True)
+            seconds = self._resolver.seconds_for(question)
+            way = _Way(manner, self._datagrams.route(server), 0, seconds)
+        if len(self._ways) >= MAX_WAYS:
+            self._ways.clear()
+        self._ways[key] = way
+        return way
 
     def _type(self, rrtype: str) -> int:
         from maildns.net.lookup import record_type
@@ -160,30 +183,30 @@ class Errands:
         while self._to_send and self._flying < self._in_flight:
             errand = self._to_send.popleft()
             if errand.send is None:
-                if errand.asked is None or errand.server is None:
+                if errand.route is None:
                     self._begin(errand)
-                elif not self._fly(errand, errand.server, errand.body):
+                elif not self._fly(errand, errand.route, errand.body):
                     return
             elif errand.send.transport is not Transport.UDP:
                 self._go_elsewhere(errand, errand.send)
-            elif not self._fly(errand, errand.send.server, errand.send.query.to_wire()[2:]):
-                return
+            else:
+                route = self._datagrams.route(errand.send.server)
+                if not self._fly(errand, route, errand.send.query.to_wire()[2:]):
+                    return
 
-    def _fly(self, errand: Errand, server: Server, body: bytes) -> bool:
+    def _fly(self, errand: Errand, route: Route[Errand], body: bytes) -> bool:
         """Send a datagram; false when the socket is full, and nothing goes for now."""
         try:
-            channel, identity = self._datagrams.send(server, body, errand)
+            channel, identity = self._datagrams.send(route, body, errand)
         except BlockingIOError:
             self._to_send.appendleft(errand)
             return False
         except OSError as error:
-            self._fail(errand, server, error)
+            self._fail(errand, route.server, error)
             return True
         errand.sent = now = time.monotonic()
         errand.until = now + errand.seconds
-        self._timers.setdefault(errand.seconds, deque()).append(
-            (errand.until, channel, identity, errand)
-        )
+        self._timers[errand.seconds].append((errand.until, channel, identity, errand))
         self._flying += 1
         return True
 
@@ -208,7 +231,7 @@ class Errands:
         now = time.monotonic()
         if errand is self._probe:
             self._probed(validates=octets[3] & (wire.RCODE | wire.AUTHENTIC) == wire.AUTHENTIC)
-        elif self._probe is not None and asked.manner is self._manner:
+        elif self._probe is not None and not asked.manner.direct:
             self._parked.append((errand, octets, now))
         else:
             return self._judge(errand, octets, now)
@@ -251,11 +274,12 @@ class Errands:
         else:
             self._to_send.appendleft(errand)
 
-    def _fail(self, errand: Errand, server: Server, error: Exception) -> None:
+    def _fail(self, errand: Errand, server: Server | None, error: Exception) -> None:
         """Nothing came back, or nothing could be sent."""
         from maildns.net.exchange import failure
+        from maildns.net.lookup import Failure
 
-        fault = failure(server, error, errand.seconds)
+        fault = failure(server, error, errand.seconds) if server else Failure(str(error))
         if errand is self._probe:
             self._probed(validates=False)
         elif isinstance(error, TimeoutError) and errand.waiters:
@@ -280,9 +304,7 @@ class Errands:
                     del channel.pending[identity]
                     self._flying -= 1
                     timers.popleft()
-                    server = errand.server if errand.send is None else errand.send.server
-                    if server is not None:
-                        self._fail(errand, server, TimeoutError())
+                    self._fail(errand, errand.goes_to, TimeoutError())
                 else:
                     timers.popleft()
 
@@ -300,27 +322,24 @@ class Errands:
 
     def _start_probe(self) -> Errand | None:
         """Ask for the SOA of the root, which is signed: silence means "not signed" only of one that validates."""
-        server, manner = self._server, self._manner
-        if not manner.trusted or manner.validates is not None or server is None:
+        way = self._main
+        if way is None or not way.manner.trusted or way.manner.validates is not None:
             return None
-        if server.transport is not Transport.UDP:
-            return None
-        errand = Errand(_ROOT, self._resolver.timeout_seconds, server)
-        section = wire.ROOT_SOA
-        errand.asked = Asked(_ROOT, section, manner)
-        errand.body = wire.query_body(section, _ASKING)
+        asked = Asked(_ROOT, wire.ROOT_SOA, way.manner)
+        body = wire.query_body(wire.ROOT_SOA, way.flags)
+        errand = Errand(_ROOT, way.seconds, asked, way.route, body)
         self._to_send.append(errand)
         return errand
 
     def _probed(self, *, validates: bool) -> None:
         self._probe = None
-        self._manner.validates = validates
-        if self._server is not None:
-            self._rules.validating[self._server] = validates
+        if self._main is not None:
+            self._main.manner.validates = validates
+            self._rules.validating[self._main.route.server] = validates
         parked, self._parked = self._parked, []
         for errand, octets, now in parked:
-            if not self._judge(errand, octets, now) and errand.server is not None:
-                self._fail(errand, errand.server, ValueError("the reply makes no sense"))
+            if not self._judge(errand, octets, now):
+                self._fail(errand, errand.goes_to, ValueError("the reply makes no sense"))
 
 
 class _Elsewhere:

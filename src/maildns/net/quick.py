@@ -16,6 +16,7 @@ from maildns.dnsdata import Cname, Rdata, RRset, is_within
 from maildns.net import wire
 
 MAX_ALIASES = 16
+MAX_TTL = 2**31 - 1  # RFC 2181 section 8
 _RCODES = {0: "NOERROR", 3: "NXDOMAIN"}
 _ONE_ONLY = {wire.CNAME, wire.SOA, wire.RRSIG}  # of which dnspython keeps one in a set
 
@@ -49,16 +50,6 @@ class Asked(NamedTuple):
 Packed: TypeAlias = tuple[tuple[str, ...], bytes, Manner, bytes, tuple[float, float, int | None]]
 
 
-@dataclass(slots=True)
-class _Way:
-    """From the name asked to where the aliases end, and the records there."""
-
-    owner: str
-    aliases: list[str]
-    ttls: list[int]
-    records: list[Rdata]
-
-
 def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> Answer | None:
     """
     What *octets* say to the question *asked*; None where that is not plain.
@@ -70,27 +61,24 @@ def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> A
     message = wire.parse(octets, question.name, section)
     if message is None or message.rcode not in _RCODES or not _is_plain(message.flags, manner):
         return None
-    way = _walk(message, question.name, int.from_bytes(section[-4:-2], "big"), manner)
-    if way is None:
+    aliases: list[str] = []
+    found = _walk(message, question.name, int.from_bytes(section[-4:-2], "big"), manner, aliases)
+    if found is None:
         return None
-    outcome, detail, records = Outcome.FOUND, "", tuple(way.records)
-    if records:
-        if message.rcode:
+    records, ttl = found
+    outcome, detail = Outcome.FOUND, ""
+    if not records:
+        negative = _negative_ttl(message, aliases[-1] if aliases else question.name)
+        if negative is None:
             return None
-        if len(records) > 1:
-            records = tuple(sorted(set(records), key=str))
-    else:
-        ttl = _negative_ttl(message, way.owner)
-        if ttl is None:
-            return None
-        way.ttls.append(ttl)
+        ttl = min(ttl, negative)
         outcome = Outcome.NO_NAME if message.rcode else Outcome.NO_DATA
         detail = manner.server
-    seen = Evidence(asked, octets, milliseconds, at)
+    elif message.rcode:
+        return None
     status = _status(message.flags, manner)
-    return Answer(
-        question, outcome, records, min(way.ttls), status, tuple(way.aliases), detail, seen
-    )
+    seen = Evidence(asked, octets, milliseconds, at)
+    return Answer(question, outcome, records, ttl, status, tuple(aliases), detail, seen)
 
 
 def _is_plain(flags: int, manner: Manner) -> bool:
@@ -114,29 +102,36 @@ def _status(flags: int, manner: Manner) -> DnssecStatus:
     return DnssecStatus.INSECURE if manner.validates else DnssecStatus.UNKNOWN
 
 
-def _walk(message: wire.Message, name: str, rdtype: int, manner: Manner) -> _Way | None:
-    """Follow the answer section, record by record, in the order in which servers write it."""
-    way = _Way(name, [], [], [])
+def _walk(
+    message: wire.Message, name: str, rdtype: int, manner: Manner, aliases: list[str]
+) -> tuple[tuple[Rdata, ...], int] | None:
+    """
+    Follow the answer section, record by record, in the order in which servers write it.
+
+    Fills *aliases*; the records at their end, and the least TTL on the way.
+    """
+    at, least = name, MAX_TTL
+    records: list[Rdata] = []
     for record in message.answer:
         owner, kind, ttl, _, _ = record
         if kind == wire.RRSIG != rdtype and manner.direct:
             continue
         value = wire.rdata(message, record)
-        if value is None or owner != way.owner:
+        if value is None or owner != at:
             return None
         if kind == rdtype:
-            way.records.append(value)
-        elif isinstance(value, Cname) and not way.records:
-            if value.target == name or value.target in way.aliases:
+            records.append(value)
+        elif isinstance(value, Cname) and not records:
+            at = value.target
+            if at == name or at in aliases or len(aliases) >= MAX_ALIASES:
                 return None
-            way.owner = value.target
-            way.aliases.append(value.target)
+            aliases.append(at)
         else:
             return None
-        way.ttls.append(ttl)
-    if len(way.aliases) > MAX_ALIASES or (rdtype in _ONE_ONLY and len(way.records) > 1):
-        return None
-    return way
+        least = min(least, ttl)
+    if len(records) > 1:
+        return None if rdtype in _ONE_ONLY else (tuple(sorted(set(records), key=str)), least)
+    return tuple(records), least
 
 
 def _negative_ttl(message: wire.Message, owner: str) -> int | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
@@ -68,7 +68,6 @@ _ODD = (_Odd, IndexError, struct.error, ValueError)
 # --- what goes out --------------------------------------------------------------------
 
 
-@lru_cache(maxsize=16384)
 def question_to_wire(name: str, rdtype: int) -> bytes | None:
     r"""
     The question section for *name*; None when the name is not plain enough for this codec.
@@ -76,14 +75,23 @@ def question_to_wire(name: str, rdtype: int) -> bytes | None:
     >>> question_to_wire("a.example", 1)
     b'\x01a\x07example\x00\x00\x01\x00\x01'
     """
-    if not _PLAIN_TEXT.fullmatch(name) or name == ".":
+    if not _PLAIN_TEXT.fullmatch(name):
         return None
+    label, _, above = name.partition(".")
+    rest = _name_to_wire(above)
+    if rest is None or not 0 < len(label) < 64:
+        return None
+    return b"%c%b%b%b" % (len(label), label.encode("ascii"), rest, _TAIL.pack(rdtype, INTERNET))
+
+
+@lru_cache(maxsize=8192)
+def _name_to_wire(name: str) -> bytes | None:
     parts: list[bytes] = []
-    for label in name.encode("ascii").split(b"."):
+    for label in name.encode("ascii").split(b".") if name else ():
         if not 0 < len(label) < 64:
             return None
         parts += (bytes((len(label),)), label)
-    return b"".join(parts) + b"\0" + _TAIL.pack(rdtype, INTERNET)
+    return b"".join(parts) + b"\0"
 
 
 def query_body(question: bytes, flags: int, *, dnssec_ok: bool = False) -> bytes:
@@ -107,16 +115,30 @@ ROOT_SOA = b"\0" + _TAIL.pack(SOA, INTERNET)
 
 @dataclass(slots=True)
 class Message:
-    """A reply, its records found but their data not read yet; `options` says that EDNS was spoken."""
+    """A reply: its records in the order of the three sections, their data not read yet."""
 
     octets: bytes
     flags: int
     rcode: int
-    answer: list[Raw]
-    authority: list[Raw]
-    additional: list[Raw]
-    options: bool
-    names: _Names = field(repr=False)
+    records: list[Raw]
+    first_authority: int
+    first_additional: int
+    names: _Names
+
+    @property
+    def answer(self) -> list[Raw]:
+        """The records of the answer section."""
+        return self.records[: self.first_authority]
+
+    @property
+    def authority(self) -> list[Raw]:
+        """The records of the authority section."""
+        return self.records[self.first_authority : self.first_additional]
+
+    @property
+    def additional(self) -> list[Raw]:
+        """The records of the additional section, but for EDNS."""
+        return self.records[self.first_additional :]
 
 
 def is_reply(octets: bytes, question: bytes) -> bool:
@@ -153,41 +175,45 @@ def parse(octets: bytes, name: str, question: bytes) -> Message | None:
             return None
         names = {HEADER_OCTETS: name}
         at = HEADER_OCTETS + len(question)
-        answer, at, _ = _records(octets, at, answers, names)
-        authority, at, _ = _records(octets, at, authorities, names)
-        additional, at, extended = _records(octets, at, additions, names)
-        if at != len(octets):
+        records, end, extended = _records(octets, at, answers + authorities + additions, names)
+        if end != len(octets):
             return None
     except _ODD:
         return None
-    rcode = flags & RCODE | max(extended, 0) << 4
-    return Message(octets, flags, rcode, answer, authority, additional, extended >= 0, names)
+    rcode = flags & RCODE
+    if extended > 0:
+        rcode |= extended << 4
+    return Message(octets, flags, rcode, records, answers, answers + authorities, names)
 
 
 def _records(octets: bytes, at: int, count: int, names: _Names) -> tuple[list[Raw], int, int]:
-    """The records of a section, where it ends, and the upper half of the rcode (-1: no EDNS)."""
+    """All records, where they end, and the upper half of the rcode, -1 where EDNS is not spoken."""
     found: list[Raw] = []
     extended = -1
+    total = len(octets)
     for _ in range(count):
-        if octets[at] >= 0xC0 and (owner := names.get((octets[at] & 0x3F) << 8 | octets[at + 1])):
+        first = octets[at]
+        owner = "."
+        if first >= 0xC0 and (known := names.get((first & 0x3F) << 8 | octets[at + 1])):
+            owner = known
             at += 2
-        else:
+        elif first:
             owner, at = _name(octets, at, names)
+        else:
+            at += 1
         rdtype, rdclass, ttl, length = _FIXED.unpack_from(octets, at)
-        at += 10
-        end = at + length
-        if end > len(octets):
+        at += 10 + length
+        if at > total:
             raise _Odd
         if rdtype == OPT:
-            if owner != "." or extended >= 0:
+            if first or extended >= 0:
                 raise _Odd
             extended = ttl >> 24
-        elif rdclass != INTERNET:
+        elif rdclass != INTERNET or extended >= 0:  # EDNS comes last, but for TSIG
             raise _Odd
         else:
             # RFC 2181 section 8: one with the top bit set counts as zero
-            found.append((owner, rdtype, ttl if ttl < 0x80000000 else 0, at, end))
-        at = end
+            found.append((owner, rdtype, ttl if ttl < 0x80000000 else 0, at - length, at))
     return found, at, extended
 
 
@@ -207,7 +233,7 @@ def _name(octets: bytes, at: int, names: _Names) -> tuple[str, int]:
             raise _Odd
         if behind < 0:
             behind = at + 2
-        rest = names.get(target, "")
+        rest = names.get(target) or _in_question(names[HEADER_OCTETS], target)
         if rest:
             break
         before = at = target
@@ -216,6 +242,14 @@ def _name(octets: bytes, at: int, names: _Names) -> tuple[str, int]:
     text = _text(labels, "" if rest == "." else rest)
     names[start] = text
     return text, behind
+
+
+def _in_question(name: str, target: int) -> str:
+    """The end of the name asked for that *target* points to; empty when it does not point there."""
+    at = (
+        target - HEADER_OCTETS
+    )  # a label's length stands where the dot before it stands in the text
+    return name[at:] if 0 < at < len(name) and name[at - 1] == "." else ""
 
 
 def _text(labels: list[bytes], rest: str) -> str:
