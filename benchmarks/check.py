@@ -3,8 +3,8 @@ How many domains are checked each second, against checkdmarc on the same name se
 
     python benchmarks/check.py
 
-One NSD on loopback serves a zone for each domain: MX, A, AAAA, SPF with an include, DMARC, DKIM,
-MTA-STS, TLS-RPT, NS, SOA, CAA and PTR. We check a thousand of them in one call. checkdmarc checks
+One NSD on loopback serves a zone for each domain: two name servers, two MX hosts with their PTR
+records, A, AAAA, SOA, CAA, SPF with an include, DMARC, DKIM, MTA-STS and TLS-RPT. We check a thousand of them in one call. checkdmarc checks
 fresh ones, as many as a few seconds allow, in one call of its own, told the same name server. Its
 domains have no MTA-STS record: it would fetch the policy, which is no question of DNS, and there is
 no web server. Its TLS tests stay off, as ours are. Each side has the whole machine to itself, with the
@@ -39,6 +39,7 @@ LIMIT = 20.0
 CONFIG = """
 server:
   ip-address: 127.0.0.1
+  ip-address: 127.0.0.2
   port: {port}
   username: ""
   zonesdir: "{folder}"
@@ -58,23 +59,29 @@ SHARED = {
     ".": """
 @ SOA ns1.lab.example. hostmaster.lab.example. 1 3600 900 604800 300
 @ NS ns1.lab.example.
+@ NS ns2.lab.example.
 """,
     "lab.example": """
 @ SOA ns1 hostmaster 1 3600 900 604800 300
 @ NS ns1
+@ NS ns2
 ns1 A 127.0.0.1
+ns2 A 127.0.0.2
 _spf TXT "v=spf1 ip4:198.51.100.0/24 -all"
 """,
 }
 DOMAIN = """
 @ SOA ns1.lab.example. hostmaster 2026010101 3600 900 604800 300
 @ NS ns1.lab.example.
+@ NS ns2.lab.example.
 @ A {web}
 @ AAAA 2001:db8::{number:x}
 @ MX 10 mail
+@ MX 20 spare
 @ TXT "v=spf1 mx include:_spf.lab.example -all"
 @ CAA 0 issue "ca.example"
 mail A {mail}
+spare A {spare}
 _dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@{domain}"
 _smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@{domain}"
 mail._domainkey TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
@@ -149,18 +156,18 @@ def zones(domains: Sequence[str], more: str = "") -> dict[str, str]:
     reverse = [
         "@ SOA ns1.lab.example. hostmaster.lab.example. 1 3600 900 604800 300",
         "@ NS ns1.lab.example.",
+        "@ NS ns2.lab.example.",
     ]
     first = 10 if more else 20
     for number, domain in enumerate(domains):
         high, low = divmod(number, 250)
-        mail = f"{first}.1.{high}.{low + 1}"
-        found[domain] = (
-            DOMAIN.format(
-                domain=domain, number=number + 1, web=f"{first}.2.{high}.{low + 1}", mail=mail
-            )
-            + more
-        )
+        places = {
+            name: f"{first}.{net}.{high}.{low + 1}"
+            for net, name in enumerate(("mail", "web", "spare"), start=1)
+        }
+        found[domain] = DOMAIN.format(domain=domain, number=number + 1, **places) + more
         reverse.append(f"{low + 1}.{high}.1 PTR mail.{domain}.")
+        reverse.append(f"{low + 1}.{high}.3 PTR spare.{domain}.")
     found[f"{first}.in-addr.arpa"] = "\n".join(reverse) + "\n"
     return found
 

@@ -182,7 +182,8 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
         ]
         for topic, found in audit.results.items()
     }
-    return audit.domain, results, [pack(answer) for answer in answers]
+    # In a pickle of their own, for most of them are never looked at.
+    return audit.domain, results, pickle.dumps([pack(answer) for answer in answers], 5)
 
 
 class _Delivered(Audit):
@@ -193,7 +194,7 @@ class _Delivered(Audit):
         how: tuple[Scope, datetime],
         domain: str,
         results: dict[str, list[tuple[Any, ...]]],
-        answers: list[Any],
+        answers: bytes,
     ) -> None:
         self.domain = domain
         self._results = None
@@ -205,7 +206,8 @@ class _Delivered(Audit):
     @cached_property
     def answers(self) -> list[Answer]:
         """All answers that there were, in the order in which evidence counts them."""
-        return [unpack(packed) for packed in self._packed_answers]
+        packed = pickle.loads(self._packed_answers)  # noqa: S301 - from a process of our own
+        return [unpack(one) for one in packed]
 
     def _unpack_results(self) -> Mapping[str, list[Result]]:
         return {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -22,6 +23,8 @@ MAX_OCTETS = 4096  # far more than is asked for (RFC 9715); what is larger is ta
 _BUFFER_OCTETS = 1024 * 1024
 _MOST_AT_ONCE = 64  # replies taken from one socket before the others have their turn
 
+_IDENTITIES = struct.Struct("!2048H")
+
 T = TypeVar("T")
 
 
@@ -30,6 +33,7 @@ class Channel(Generic[T]):
     """One socket, and what waits for a reply at it, by id."""
 
     socket: socket.socket
+    connected: bool
     pending: dict[int, tuple[T, str]] = field(default_factory=dict)
 
 
@@ -55,8 +59,7 @@ class Datagrams(Generic[T]):
         self._often = set(often)
         self._channels: dict[object, list[Channel[T]]] = {}
         self._selector = selectors.DefaultSelector()
-        self._random = b""
-        self._at = 0
+        self._random: list[int] = []
 
     def close(self) -> None:
         """Close all sockets."""
@@ -109,24 +112,8 @@ class Datagrams(Generic[T]):
         Each stays in its place until it is taken from `Channel.pending`.
         """
         for key, _ in self._selector.select(seconds):
-            channel: Channel[T] | None = key.data
-            if channel is not None:
-                yield from self._drain(channel)
-
-    def _drain(self, channel: Channel[T]) -> Iterator[tuple[Channel[T], int, T, bytes]]:
-        pending = channel.pending
-        receive = channel.socket.recvfrom
-        for _ in range(_MOST_AT_ONCE):
-            try:
-                octets, sender = receive(MAX_OCTETS)
-            except BlockingIOError:
-                return
-            except OSError:  # told of an earlier datagram that nobody took
-                continue
-            identity = octets[0] << 8 | octets[1] if len(octets) > 1 else -1
-            waiting = pending.get(identity)
-            if waiting is not None and (not waiting[1] or waiting[1] == _spelled(sender)):
-                yield channel, identity, waiting[0], octets
+            if key.data is not None:
+                yield from _drain(key.data)
 
     def _open(self, route: Route[T]) -> Channel[T]:
         family = socket.AF_INET6 if ":" in route.server.host else socket.AF_INET
@@ -139,18 +126,35 @@ class Datagrams(Generic[T]):
         except OSError:
             opened.close()
             raise
-        channel: Channel[T] = Channel(opened)
+        channel: Channel[T] = Channel(opened, route.address is None)
         self._selector.register(opened, selectors.EVENT_READ, channel)
         return channel
 
     def _identity(self) -> int:
-        if self._at + 2 > len(self._random):
-            self._random, self._at = os.urandom(8192), 0
-        at = self._at
-        self._at = at + 2
-        return self._random[at] << 8 | self._random[at + 1]
+        if not self._random:
+            self._random.extend(_IDENTITIES.unpack(os.urandom(_IDENTITIES.size)))
+        return self._random.pop()
 
 
-def _spelled(sender: Any) -> str:
-    """Who sent it, as `Route.peer` spells whom it was sent to."""
-    return f"{sender[0]} {sender[1]}"
+def _drain(channel: Channel[T]) -> Iterator[tuple[Channel[T], int, T, bytes]]:
+    pending = channel.pending
+    connected = channel.connected
+    receive, receive_from = channel.socket.recv, channel.socket.recvfrom
+    sender: Any = None
+    for _ in range(_MOST_AT_ONCE):
+        try:
+            if connected:
+                octets = receive(MAX_OCTETS)
+            else:
+                octets, sender = receive_from(MAX_OCTETS)
+        except BlockingIOError:
+            return
+        except OSError:  # told of an earlier datagram that nobody took
+            continue
+        identity = octets[0] << 8 | octets[1] if len(octets) > 1 else -1
+        waiting = pending.get(identity)
+        if waiting is None:
+            continue
+        # As `Route.peer` spells whom it was sent to.
+        if connected or waiting[1] == f"{sender[0]} {sender[1]}":
+            yield channel, identity, waiting[0], octets

@@ -123,10 +123,17 @@ class Errands:
     def turn(self, seconds: float) -> list[tuple[Errand, Answer]]:
         """Send what may be sent, wait for at most *seconds*; the errands that are done."""
         self._flush()
+        settled = self._settled
         for channel, identity, errand, octets in self._datagrams.received(self._patience(seconds)):
-            if self._arrived(errand, octets):
-                del channel.pending[identity]
-                self._flying -= 1
+            answer = None
+            if errand.send is None and self._probe is None:
+                answer = _at_once(errand, octets)
+            if answer is not None:
+                settled.append((errand, answer))
+            elif not self._arrived(errand, octets):
+                continue
+            del channel.pending[identity]
+            self._flying -= 1
         if self._elsewhere is not None:
             for errand, reply in self._elsewhere.replies():
                 self._step(errand, reply)
@@ -239,15 +246,12 @@ class Errands:
 
     def _judge(self, errand: Errand, octets: bytes, now: float) -> bool:
         """Understand a reply at once, or let it be the first of the steps; false when it is none."""
-        answer = None
-        milliseconds = (now - errand.sent) * 1000
-        if errand.asked is not None and len(octets) < MAX_OCTETS:
-            answer = understand(errand.asked, octets, milliseconds, time.time())
+        answer = _at_once(errand, octets, now)
         if answer is not None:
             self._settled.append((errand, answer))
             return True
         steps = self._resolver.steps(errand.question)
-        reply = _read(next(steps), octets, milliseconds)
+        reply = _read(next(steps), octets, (now - errand.sent) * 1000)
         if reply is None:
             steps.close()
             return False  # the true one may still come
@@ -378,6 +382,15 @@ class _Elsewhere:
         self._done.put((errand, done))
         with suppress(OSError):  # full, so that it wakes anyway; or closed, and nobody waits
             self._wake.send(b".")
+
+
+def _at_once(errand: Errand, octets: bytes, now: float = 0.0) -> Answer | None:
+    """The answer, where *octets*, come at *now* or just now, are a plain reply to the errand."""
+    asked = errand.asked
+    if asked is None or len(octets) >= MAX_OCTETS or not wire.is_reply(octets, asked.section):
+        return None
+    milliseconds = ((now or time.monotonic()) - errand.sent) * 1000
+    return understand(asked, octets, milliseconds, time.time())
 
 
 def _read(send: Send, octets: bytes, milliseconds: float) -> Reply | None:

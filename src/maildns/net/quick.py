@@ -112,7 +112,7 @@ def _walk(
     """
     at, least = name, MAX_TTL
     records: list[Rdata] = []
-    for record in message.answer:
+    for record in message.records[: message.first_authority]:
         owner, kind, ttl, _, _ = record
         if kind == wire.RRSIG != rdtype and manner.direct:
             continue
@@ -136,7 +136,7 @@ def _walk(
 
 def _negative_ttl(message: wire.Message, owner: str) -> int | None:
     """How long nothing stands at *owner*; None where the message does not say (RFC 2308 section 5)."""
-    for record in message.authority:
+    for record in message.records[message.first_authority : message.first_additional]:
         if record[1] == wire.SOA and is_within(owner, record[0]):
             return wire.negative_ttl(message, record)
     return None
