@@ -1,8 +1,8 @@
-"""Lets every test import the helpers of tests/unit, such as `from cli import run_cli`."""
+"""Lets every test import the helpers beside the tests, such as `from cli import run_cli`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "unit"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("unit", "servers")]

@@ -14,10 +14,10 @@ by the thousand in a scan, or over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
 
@@ -64,11 +64,16 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
 class Question(NamedTuple):
     """A name and a record type; make `name` with `maildns.dnsdata.name` where a person wrote it."""
 
+    # A tuple, for it is a key of dicts many times over, and tuples are hashed and compared fastest.
     name: str
     rrtype: str
 
     def __str__(self) -> str:
         return f"{self.name} {self.rrtype}"
+
+
+_SERVER: int = 2
+_TRANSPORT: int = 3
 
 
 class DirectQuestion(Question):
@@ -79,30 +84,27 @@ class DirectQuestion(Question):
     "tcp". A pretended world answers as it answers any question. It is equal to no plain question.
     """
 
-    server: str
-    transport: str
+    __slots__ = ()
 
     def __new__(cls, name: str, rrtype: str, server: str = "", transport: str = "udp") -> Self:
-        """Make one; *server* and *transport* as the class says."""
-        made = super().__new__(cls, name, rrtype)
-        made.server, made.transport = server, transport
-        return made
+        """Make one; the transport is UDP where none is given."""
+        return tuple.__new__(cls, (name, rrtype, server, transport))
 
     @property
-    def _whole(self) -> tuple[str, str, str, str]:
-        return (self.name, self.rrtype, self.server, self.transport)
+    def server(self) -> str:
+        """Whom it is put to."""
+        return self[_SERVER]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DirectQuestion) and self._whole == other._whole
+    @property
+    def transport(self) -> str:
+        """How it travels."""
+        return self[_TRANSPORT]
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other  # a tuple's own would compare what it holds as a tuple
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self)
 
-    def __hash__(self) -> int:
-        return hash(self._whole)
-
-    def __getnewargs__(self) -> tuple[str, str, str, str]:
-        return self._whole
+    def __repr__(self) -> str:
+        return f"DirectQuestion{tuple(self)!r}"
 
     def __str__(self) -> str:
         return f"{self.name} {self.rrtype} at {self.server}"
@@ -200,9 +202,10 @@ class Together:
         return verdicts
 
     def _ask(self, questions: Questions) -> Inquiry[None]:
-        new = tuple(one for one in dict.fromkeys(questions) if one not in self.known)
+        known = self.known
+        new = [one for one in dict.fromkeys(questions) if one not in known]
         if new:
-            self.known.update(zip(new, (yield new), strict=True))
+            known.update(zip(new, (yield new), strict=True))
 
     def _advance(
         self,
@@ -213,12 +216,53 @@ class Together:
         verdicts: list[Any],
     ) -> None:
         """Take one inquiry as far as what is known carries it."""
+        known = self.known.get
         try:
             if asked is None:
                 asked = next(inquiry)
-            while all(one in self.known for one in asked):
-                asked = inquiry.send([self.known[one] for one in asked])
+            while all(answers := list(map(known, asked))):
+                asked = inquiry.send(cast("list[Answer]", answers))
         except StopIteration as stop:
             verdicts[at] = stop.value
         else:
             waiting[at] = asked
+
+
+def in_step(inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
+    """
+    Run *inquiries* in step and give their verdicts, remembering nothing.
+
+    For use below `Together`, or where no two of them ask the same.
+    """
+    running = list(inquiries)
+    verdicts: list[Any] = [None] * len(running)
+    asking: list[tuple[int, Questions]] = []
+    answers: Answers = ()
+    steps: Iterable[tuple[int, int]] = ((at, -1) for at in range(len(running)))
+    while True:
+        asking = list(_steps(running, steps, answers, verdicts))
+        if not asking:
+            return verdicts
+        questions = [one for _, asked in asking for one in asked]
+        answers = yield questions
+        steps = [(at, len(asked)) for at, asked in asking]
+
+
+def _steps(
+    running: Sequence[Inquiry[Any]],
+    steps: Iterable[tuple[int, int]],
+    answers: Answers,
+    verdicts: list[Any],
+) -> Iterator[tuple[int, Questions]]:
+    """Give each inquiry its share of *answers*, of a length that is negative at first; what it asks next."""
+    begin = 0
+    for at, length in steps:
+        try:
+            if length < 0:
+                yield at, next(running[at])
+            else:
+                share = answers[begin : begin + length]
+                begin += length
+                yield at, running[at].send(share)
+        except StopIteration as stop:
+            verdicts[at] = stop.value

@@ -21,9 +21,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from misbehaving import MISBEHAVIOUR, udp_server, with_address
 
-from maildns.ask import DnssecStatus, Outcome, Question
-from maildns.dnsdata import Tlsa
+from maildns.ask import DirectQuestion, DnssecStatus, Outcome, Question
+from maildns.dnsdata import Soa, Tlsa
 from maildns.lab import LabServer
 from maildns.net.resolver import Resolver
 from maildns.net.world import World
@@ -131,7 +132,7 @@ def test_a_ttl_of_zero_is_not_cached(lab):
 
 
 def test_threads_that_ask_the_same_share_one_question():
-    with _udp_server(lambda query: time.sleep(0.3) or _found(query)) as (port, asked):
+    with udp_server(lambda query: time.sleep(0.3) or with_address(query)) as (port, asked):
         asking = resolver(port)
         with ThreadPoolExecutor(8) as pool:
             answers = list(
@@ -142,7 +143,7 @@ def test_threads_that_ask_the_same_share_one_question():
 
 
 def test_independent_questions_go_out_together():
-    with _udp_server(lambda query: time.sleep(0.2) or _found(query), threads=8) as (port, _):
+    with udp_server(lambda query: time.sleep(0.2) or with_address(query), threads=8) as (port, _):
         started = time.monotonic()
         answers = resolver(port).answer([Question(f"{n}.example", "A") for n in range(8)])
     assert all(answer.found for answer in answers)
@@ -183,6 +184,83 @@ def test_an_authoritative_server_is_asked_as_one(bind):
     assert (other.outcome, "REFUSED" in other.detail) == (Outcome.UNREACHABLE, True)
 
 
+# --- one server asked by itself -------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_one_server_is_asked_by_itself(bind, transport):
+    asking = Resolver(servers=["127.0.0.1:1"], direct_port=bind.port)
+
+    def direct(name, rrtype):
+        return DirectQuestion(name, rrtype, "127.0.0.1", transport)
+
+    found, alias, outside, nothing, child, other = asking.answer(
+        [
+            direct("example.com", "SOA"),
+            direct("www.example.com", "A"),
+            direct("outside.example.com", "A"),
+            direct("nothing.example.com", "A"),
+            direct("child.example.com", "NS"),
+            direct("example.org", "A"),
+        ]
+    )
+    assert isinstance(found.records[0], Soa)
+    assert (found.seen.server, found.seen.rcode) == (bind.server, "NOERROR")
+    assert found.seen.authoritative
+    assert found.seen.octets > 50
+    assert found.seen.milliseconds > 0
+    assert abs(found.seen.at - time.time()) < 60
+    assert (alias.outcome, alias.aliases) == (Outcome.FOUND, ("mail.example.com",))
+    assert (outside.outcome, outside.aliases) == (Outcome.NO_DATA, ("mail.other.example",))
+    assert nothing.outcome is Outcome.NO_NAME
+    assert child.outcome is other.outcome is Outcome.UNREACHABLE
+    assert "refers to other servers" in child.detail
+    assert [one.name for one in child.seen.authority] == ["child.example.com"]
+    assert [one.name for one in child.seen.additional] == ["ns.child.example.com"]
+    assert "REFUSED" in other.detail
+
+
+def test_a_signed_server_shows_its_signatures(lab):
+    asking = Resolver(direct_port=lab.port)
+    found, nothing, keys, long = asking.answer(
+        [
+            DirectQuestion(name, rrtype, "127.0.0.1")
+            for name, rrtype in (
+                ("example.com", "MX"),
+                ("nothing.example.com", "A"),
+                ("example.com", "DNSKEY"),
+                ("long.example.com", "TXT"),
+            )
+        ]
+    )
+    assert [one.rrtype for one in found.seen.signatures] == ["RRSIG"]
+    assert {one.rrtype for one in nothing.seen.authority} == {"SOA", "NSEC", "RRSIG"}
+    assert keys.records[0].rrtype == "DNSKEY"
+    assert long.found
+
+
+def test_the_words_of_one_server_are_not_taken_for_those_of_another(lab, bind):
+    asking = Resolver(servers=[lab.server])
+    question = Question("mail.example.com", "A")
+    ours, lab_says, bind_says = asking.answer(
+        [
+            question,
+            DirectQuestion("mail.example.com", "A", lab.server),
+            DirectQuestion("mail.example.com", "A", bind.server),
+        ]
+    )
+    assert ours.records == lab_says.records != bind_says.records
+    assert asking.answer([question])[0].seen.server == lab.server
+
+
+def test_an_ipv6_server_that_nobody_here_can_reach_is_told_as_such():
+    asking = Resolver()
+    (answer,) = asking.answer([DirectQuestion("example.com", "A", "2001:db8::53")])
+    assert answer.outcome is Outcome.UNREACHABLE
+    if not _has_ipv6():
+        assert "no way to IPv6 from here" in answer.detail
+
+
 # --- servers that misbehave -----------------------------------------------------------
 
 
@@ -216,24 +294,9 @@ def test_nobody_listening_is_unreachable(server):
     assert answer.detail
 
 
-MISBEHAVIOUR = [
-    ("garbage", lambda query: b"\xff" * 40),
-    ("half a header", lambda query: b"\x00\x01\x80"),
-    ("another id", lambda query: struct.pack("!H", query.id ^ 1) + _found(query)[2:]),
-    (
-        "another question",
-        lambda query: _found(dns.message.make_query("evil.example", "A", id=query.id)),
-    ),
-    ("the query itself", lambda query: query.to_wire()),
-    ("SERVFAIL", lambda query: _rcode(query, dns.rcode.SERVFAIL)),
-    ("REFUSED", lambda query: _rcode(query, dns.rcode.REFUSED)),
-    ("pointers in a circle", lambda query: _found(query)[:12] + b"\xc0\x0c" * 20),
-]
-
-
 @pytest.mark.parametrize("name, respond", MISBEHAVIOUR, ids=[name for name, _ in MISBEHAVIOUR])
 def test_no_answer_is_never_taken_for_one(name, respond):
-    with _udp_server(respond) as (port, _):
+    with udp_server(respond) as (port, _):
         (answer,) = resolver(port, timeout_seconds=0.2, tries=1).answer(
             [Question("a.example", "A")]
         )
@@ -242,9 +305,13 @@ def test_no_answer_is_never_taken_for_one(name, respond):
 
 def test_a_forged_datagram_does_not_drown_the_true_one():
     def forged_first(query):
-        return [struct.pack("!H", query.id ^ 1) + _found(query)[2:], b"garbage", _found(query)]
+        return [
+            struct.pack("!H", query.id ^ 1) + with_address(query)[2:],
+            b"garbage",
+            with_address(query),
+        ]
 
-    with _udp_server(forged_first) as (port, _):
+    with udp_server(forged_first) as (port, _):
         (answer,) = resolver(port, tries=1).answer([Question("a.example", "A")])
     assert answer.found
 
@@ -297,47 +364,14 @@ def test_dns_over_https_checks_the_certificate(lab, tmp_path):
 # --- the servers of these tests -------------------------------------------------------
 
 
-def _found(query):
-    response = dns.message.make_response(query, recursion_available=True)
-    response.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", "192.0.2.1"))
-    return response.to_wire()
-
-
-def _rcode(query, rcode):
-    response = dns.message.make_response(query)
-    response.set_rcode(rcode)
-    return response.to_wire()
-
-
-@contextmanager
-def _udp_server(respond, threads=1):
-    """A port that answers each query with what *respond* makes of it: octets, or several."""
-    asked = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        server.settimeout(0.05)
-        done = threading.Event()
-
-        def serve():
-            while not done.is_set():
-                try:
-                    wire, client = server.recvfrom(4096)
-                except TimeoutError:
-                    continue
-                asked.append(wire)
-                made = respond(dns.message.from_wire(wire))
-                for octets in made if isinstance(made, list) else [made]:
-                    server.sendto(octets, client)
-
-        workers = [threading.Thread(target=serve) for _ in range(threads)]
-        for worker in workers:
-            worker.start()
-        try:
-            yield server.getsockname()[1], asked
-        finally:
-            done.set()
-            for worker in workers:
-                worker.join()
+def _has_ipv6():
+    """Whether this machine has a route to other IPv6 networks."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sending:
+            sending.connect(("2001:db8::53", 53))
+    except OSError:
+        return False
+    return True
 
 
 def _certificate(folder, name):

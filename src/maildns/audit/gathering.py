@@ -8,10 +8,10 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.zone import ask_servers, zone_facts
 from maildns.audit.live import live_questions
@@ -21,6 +21,7 @@ from maildns.protocols import (
     addresses,
     bimi,
     caa,
+    clients,
     dane,
     dkim,
     dmarc,
@@ -64,7 +65,8 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     scope = scope or Scope()
     together = Together()
     first = yield from together.run(_first_round(domain))
-    mail, tlsa, tree, newer, older, sts, picture, zone, _ = first
+    mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
+    together.known.update(absent)
     hosts = (domain, *mail.names) if mail.names else (domain,)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
@@ -73,10 +75,10 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     second = yield from together.run(
         [
-            _many([_reports(host) for host in dict.fromkeys(hosts)]),
-            _many([addresses.forward_confirmed(ip) for _, ip in ips]),
+            in_step([_reports(host) for host in dict.fromkeys(hosts)]),
+            in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
             _spf_of(ips, ""),
-            _many([caa.relevant(host) for host in certified]),
+            in_step([caa.relevant(host) for host in certified]),
             _spf_of(own, f"postmaster@{domain}"),
             _destinations(owner, record),
             _ask_mail_hosts(_report_hosts(record)),
@@ -117,6 +119,7 @@ def _first_round(domain: str) -> list[Inquiry[Any]]:
         mtasts.record_lookup(domain),
         bimi.record_lookup(domain),
         zone_facts(domain),
+        _services(domain),
         _ask(_plain_questions(domain)),
     ]
 
@@ -134,8 +137,19 @@ def _plain_questions(domain: str) -> list[Question]:
         *(Question(owner, "TXT") for owner in below),
         *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
         Question(f"*.{domain}", "MX"),
-        Question(f"_autodiscover._tcp.{domain}", "SRV"),
     ]
+
+
+def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
+    """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
+    below = f"_tcp.{domain}"
+    labels = ("_autodiscover", *(one.label for one in clients.SERVICES))
+    questions = [Question(f"{label}.{below}", "SRV") for label in labels]
+    (home,) = yield (Question(below, "SRV"),)
+    if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
+        return {one: replace(home, question=one) for one in questions}
+    yield questions
+    return {}
 
 
 def _direct_questions(domain: str) -> list[Question]:
@@ -151,11 +165,6 @@ def _ask(questions: Sequence[Question]) -> Inquiry[None]:
     yield tuple(questions)
 
 
-def _many(inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
-    """The verdicts of *inquiries*, run in step."""
-    return (yield from Together().run(inquiries))
-
-
 def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
     """Each address of each mail host, with the host."""
     found = ((host.name, ip) for host in mail.hosts for ip in host.addresses)
@@ -164,7 +173,7 @@ def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
 
 def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
     """What receivers say of mail from *sender* that comes from each of *places*."""
-    return _many([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+    return in_step([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
 
 
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ ignored until the time is up, so a forged one cannot drown the true one
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import threading
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_MESSAGE_OCTETS = 65_535  # RFC 8484 section 6
+# What a machine without IPv6 says when it is asked to send there.
+NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _DOH_HEADERS = {
     "content-type": "application/dns-message",
     "accept": "application/dns-message",
@@ -63,11 +66,11 @@ class Exchanger:
         except dns.message.Truncated:
             return Failure(f"{send.server}: the answer is cut short", truncated=True)
         except _FAULTS as error:
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
         except Exception as error:  # those of httpx, which is only imported when used
             if type(error).__module__.partition(".")[0] not in {"httpx", "httpcore", "h2"}:
                 raise
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
 
     def _exchange(self, send: Send, timeout_seconds: float) -> Reply:
         server, query = send.server, send.query
@@ -96,7 +99,8 @@ class Exchanger:
 
     def _by_https(self, send: Send, timeout_seconds: float) -> Reply:
         """RFC 8484 section 4.1, with httpx; a redirect is not followed."""
-        until = time.monotonic() + timeout_seconds
+        start = time.monotonic()
+        until = start + timeout_seconds
         posting = self._session().stream(
             "POST",
             send.server.url,
@@ -117,6 +121,7 @@ class Exchanger:
         reply = dns.message.from_wire(bytes(octets))
         if not send.query.is_response(reply):
             return Failure(f"{send.server}: answered something else")
+        reply.time = time.monotonic() - start
         return reply
 
     def _session(self) -> httpx.Client:
@@ -138,7 +143,7 @@ class Exchanger:
         except dns.message.Truncated:
             return Failure(f"{send.server}: the answer is cut short", truncated=True)
         except _FAULTS as error:
-            return _failure(send, error, timeout_seconds)
+            return failure(send.server, error, timeout_seconds)
 
     async def _exchange_async(self, send: Send, timeout_seconds: float) -> Reply:
         server, query = send.server, send.query
@@ -163,10 +168,13 @@ def _address(server: Server) -> str:
     return str(socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0][4][0])
 
 
-def _failure(send: Send, error: Exception, timeout_seconds: float) -> Failure:
+def failure(server: Server, error: Exception, timeout_seconds: float) -> Failure:
+    """What *error*, met on the way to *server*, says to a person."""
     if isinstance(error, dns.exception.Timeout | TimeoutError) or "Timeout" in type(error).__name__:
-        return Failure(f"{send.server}: no answer within {timeout_seconds:.3g} s")
+        return Failure(f"{server}: no answer within {timeout_seconds:.3g} s")
     words = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         words = error.strerror
-    return Failure(f"{send.server}: {words[:200]}")
+        if ":" in server.host and error.errno in NO_WAY:
+            words = "no way to IPv6 from here"
+    return Failure(f"{server}: {words[:200]}")

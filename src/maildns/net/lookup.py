@@ -15,7 +15,8 @@ Records at a name that was not asked for are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -28,7 +29,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from maildns.ask import Answer, DnssecStatus, Outcome, Question
+from maildns.ask import Answer, DnssecStatus, Outcome, Question, Seen
 from maildns.errors import UsageError
 from maildns.net.convert import (
     name_from_dns,
@@ -42,6 +43,7 @@ from maildns.net.servers import Server, Transport
 MAX_ALIASES = 16  # more than any resolver follows; a longer chain is UNREACHABLE
 MAX_CHASES = 8  # times that a server is asked again for the target of an alias
 UDP_PAYLOAD = 1232  # RFC 9715 section 3.1: no fragments
+REFERS = "refers to other servers"
 _NO_EDNS = -1
 
 
@@ -73,7 +75,8 @@ class Rules:
     How to ask.
 
     `validating` is memory shared by all lookups: which servers are known to
-    validate, found by asking them for the root's SOA, which is signed.
+    validate, found by asking them for the root's SOA, which is signed. With
+    `dnssec_ok`, signatures come along. `clock` tells the time of an answer.
     """
 
     servers: tuple[Server, ...]
@@ -81,7 +84,9 @@ class Rules:
     recursive: bool = True
     authoritative: bool = False
     trusted: bool | None = None
+    dnssec_ok: bool = False
     validating: dict[Server, bool] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
 
     def trusts(self, server: Server) -> bool:
         """Whether the AD bit of *server* is to be believed."""
@@ -95,9 +100,7 @@ def lookup(question: Question, rules: Rules) -> Lookup:
     Raises `UsageError` for a type that no record has; never for what a server
     says. A name that cannot be put on the wire exists nowhere: NO_NAME.
     """
-    rdtype = rdtype_to_dns(question.rrtype)
-    if dns.rdatatype.is_metatype(rdtype):
-        raise UsageError(f"{question.rrtype} is not the type of a record")
+    rdtype = record_type(question.rrtype)
     try:
         qname = name_to_dns(question.name)
     except UsageError as error:
@@ -106,21 +109,31 @@ def lookup(question: Question, rules: Rules) -> Lookup:
         return Answer(question, Outcome.UNREACHABLE, detail="no name server is configured")
     faults: dict[str, None] = {}
     diagnosed: set[Server] = set()
+    seen = None
     for server in rules.servers * rules.tries:
-        asking = _Asking(question, rdtype, server, rules)
+        asking = Asking(question, rdtype, server, rules)
         answer = yield from asking.resolve(qname, 0)
         if answer.outcome is not Outcome.UNREACHABLE:
             return answer
         faults[answer.detail] = None
+        seen = answer.seen
         if asking.servfail and server not in diagnosed:
             diagnosed.add(server)
             if (yield from asking.is_bogus()):
                 return replace(answer, outcome=Outcome.BOGUS, dnssec=DnssecStatus.BOGUS)
-    return Answer(question, Outcome.UNREACHABLE, detail="; ".join(faults))
+    return Answer(question, Outcome.UNREACHABLE, detail="; ".join(faults), seen=seen)
+
+
+def record_type(rrtype: str) -> dns.rdatatype.RdataType:
+    """The number of a type that records have; raises `UsageError` for another."""
+    rdtype = rdtype_to_dns(rrtype)
+    if dns.rdatatype.is_metatype(rdtype):
+        raise UsageError(f"{rrtype} is not the type of a record")
+    return rdtype
 
 
 @dataclass(slots=True)
-class _Asking:
+class Asking:
     """One question at one server."""
 
     question: Question
@@ -131,20 +144,20 @@ class _Asking:
 
     def resolve(self, qname: dns.name.Name, chases: int) -> Lookup:
         """Ask for *qname* and, where the server left an alias open, for its target."""
-        reply = yield from self._exchange(qname, self.rdtype)
+        reply = yield from self.exchange(qname, self.rdtype)
         if isinstance(reply, Failure):
-            return self._unreachable(reply.detail)
-        fault = self._fault(reply, qname)
+            return self.unreachable(reply.detail, reply)
+        fault = self.fault(reply, qname)
         if fault:
-            return self._unreachable(fault)
-        walk = _walk(reply, qname, self.rdtype)
+            return self.unreachable(fault, reply)
+        walk = walk_answer(reply, qname, self.rdtype)
         if isinstance(walk, str):
-            return self._unreachable(f"{self.server}: {walk}")
+            return self.unreachable(f"{self.server}: {walk}", reply)
         status = yield from self._status(reply)
         if walk.records is not None or not walk.open_ended:
-            return self._answer(walk, reply, status)
+            return self.answer(walk, reply, status)
         if chases >= MAX_CHASES:
-            return self._unreachable(f"{self.server}: aliases without end")
+            return self.unreachable(f"{self.server}: aliases without end", reply)
         rest = yield from self.resolve(walk.end, chases + 1)
         return _behind(walk, rest, status)
 
@@ -152,14 +165,14 @@ class _Asking:
         """Whether the SERVFAIL was a failed validation: without checking, there is an answer."""
         if self.servfail is None or not self.rules.recursive:
             return False
-        reply = yield from self._exchange(self.servfail, self.rdtype, checking=False)
+        reply = yield from self.exchange(self.servfail, self.rdtype, checking=False)
         if isinstance(reply, Failure):
             return False
         if reply.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
             return False
         return (yield from self._validates())
 
-    def _exchange(
+    def exchange(
         self,
         qname: dns.name.Name,
         rdtype: dns.rdatatype.RdataType,
@@ -195,11 +208,17 @@ class _Asking:
             flags |= dns.flags.RD | dns.flags.AD
         if not checking:
             flags |= dns.flags.CD
-        query = dns.message.make_query(qname, rdtype, use_edns=edns, payload=UDP_PAYLOAD)
+        query = dns.message.make_query(
+            qname,
+            rdtype,
+            use_edns=edns,
+            payload=UDP_PAYLOAD,
+            want_dnssec=self.rules.dnssec_ok and edns >= 0,
+        )
         query.flags = flags
         return query
 
-    def _fault(self, reply: dns.message.Message, qname: dns.name.Name) -> str:
+    def fault(self, reply: dns.message.Message, qname: dns.name.Name) -> str:
         """Why *reply* is no answer; empty when it is one."""
         rcode = reply.rcode()
         if rcode == dns.rcode.SERVFAIL:
@@ -229,7 +248,7 @@ class _Asking:
         """Whether the server validates: the root is signed, so its SOA must come with AD."""
         known = self.rules.validating
         if self.server not in known:
-            reply = yield from self._exchange(dns.name.root, dns.rdatatype.SOA)
+            reply = yield from self.exchange(dns.name.root, dns.rdatatype.SOA)
             known[self.server] = (
                 isinstance(reply, dns.message.Message)
                 and reply.rcode() == dns.rcode.NOERROR
@@ -237,25 +256,43 @@ class _Asking:
             )
         return known[self.server]
 
-    def _answer(self, walk: _Walk, reply: dns.message.Message, status: DnssecStatus) -> Answer:
+    def answer(self, walk: Walk, reply: dns.message.Message, status: DnssecStatus) -> Answer:
+        """What *reply* says, whose way *walk* is."""
         aliases = tuple(name_from_dns(alias) for alias in walk.aliases)
-        nothing = reply.rcode() == dns.rcode.NXDOMAIN
+        seen = self.seen(reply)
         if walk.records is not None:
             ttl = min([*walk.ttls, ttl_from_dns(walk.records.ttl)])
             records = records_from_dns(walk.records)
-            return Answer(self.question, Outcome.FOUND, records, ttl, status, aliases)
+            return Answer(self.question, Outcome.FOUND, records, ttl, status, aliases, seen=seen)
+        nothing = reply.rcode() == dns.rcode.NXDOMAIN
         outcome = Outcome.NO_NAME if nothing else Outcome.NO_DATA
         ttls = [*walk.ttls, *([] if walk.negative_ttl is None else [walk.negative_ttl])]
-        return Answer(
-            self.question, outcome, (), min(ttls, default=None), status, aliases, str(self.server)
-        )
+        ttl_seconds = min(ttls, default=None)
+        detail = str(self.server)
+        return Answer(self.question, outcome, (), ttl_seconds, status, aliases, detail, seen)
 
-    def _unreachable(self, detail: str) -> Answer:
-        return Answer(self.question, Outcome.UNREACHABLE, detail=detail)
+    def unreachable(self, detail: str, reply: Reply) -> Answer:
+        """That nothing can be known, because *reply* is what it is."""
+        seen = self.seen(reply)
+        return Answer(self.question, Outcome.UNREACHABLE, detail=detail, seen=seen)
+
+    def seen(self, reply: Reply) -> Seen:
+        """Where *reply* came from."""
+        now = self.rules.clock()
+        if isinstance(reply, Failure):
+            return Seen(at=now)
+        return Seen(
+            str(self.server),
+            dns.rcode.to_text(reply.rcode()),
+            reply.time * 1000,
+            now,
+            bool(reply.flags & dns.flags.AA),
+            len(reply.wire or b""),
+        )
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """The way through an answer section, from the name asked to where the aliases end."""
 
     end: dns.name.Name
@@ -266,16 +303,16 @@ class _Walk:
     open_ended: bool = False  # the server has not said what stands at the end
 
 
-def _walk(
+def walk_answer(
     reply: dns.message.Message, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType
-) -> _Walk | str:
+) -> Walk | str:
     """Follow the aliases in *reply*; a text says why it makes no sense."""
-    sets = {
-        (rrset.name, rrset.rdtype): rrset
-        for rrset in reply.answer
-        if rrset.rdclass == dns.rdataclass.IN
-    }
-    walk = _Walk(qname)
+    sets: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset] = {}
+    for rrset in reply.answer:
+        if rrset.rdclass == dns.rdataclass.IN and len(rrset):
+            # Of signatures there is a set for each type that they cover: the first is taken.
+            sets.setdefault((rrset.name, rrset.rdtype), rrset)
+    walk = Walk(qname)
     while True:
         walk.records = sets.get((walk.end, rdtype))
         alias = sets.get((walk.end, dns.rdatatype.CNAME))
@@ -293,8 +330,8 @@ def _walk(
     if soa is not None:
         # RFC 2308 section 5
         walk.negative_ttl = min(ttl_from_dns(soa.ttl), ttl_from_dns(soa[0].minimum))
-    elif not nothing and _is_referral(reply, walk.end):
-        return "refers to other servers"
+    elif not nothing and is_referral(reply, walk.end):
+        return REFERS
     walk.open_ended = bool(walk.aliases) and soa is None and not nothing
     return walk
 
@@ -308,7 +345,7 @@ def _enclosing_soa(
     return None
 
 
-def _is_referral(reply: dns.message.Message, name: dns.name.Name) -> bool:
+def is_referral(reply: dns.message.Message, name: dns.name.Name) -> bool:
     """NS and no SOA in the authority section, without authority (RFC 2308 section 2.2)."""
     if reply.flags & dns.flags.AA or reply.answer:
         return False
@@ -342,7 +379,7 @@ _WEAKNESS = (
 )
 
 
-def _behind(walk: _Walk, rest: Answer, status: DnssecStatus) -> Answer:
+def _behind(walk: Walk, rest: Answer, status: DnssecStatus) -> Answer:
     """Put the aliases of *walk* in front of *rest*; all is as weak as its weakest part."""
     ahead = tuple(name_from_dns(alias) for alias in walk.aliases)
     if rest.outcome is Outcome.UNREACHABLE:

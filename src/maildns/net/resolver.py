@@ -11,11 +11,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from maildns.ask import Answer, Outcome, Question
+from maildns.ask import Answer, DirectQuestion, Outcome, Question
 from maildns.errors import UsageError
+from maildns.net.cache import Cache
 from maildns.net.servers import Server, Transport, parse_server, system_resolver
 
 if TYPE_CHECKING:
@@ -24,19 +24,10 @@ if TYPE_CHECKING:
     from maildns.net.exchange import Exchanger
     from maildns.net.lookup import Reply, Rules, Send
 
-MAX_PARALLEL = 16  # questions on the way at once, within one call
-MAX_CACHED = 20_000
-MAX_CACHE_SECONDS = 86_400  # RFC 8767 section 4: a day is enough
-FAILURE_CACHE_SECONDS = 2.0  # RFC 9520 section 3.2: at least one second
+MAX_PARALLEL = 32  # questions on the way at once, within one call
+DIRECT_SECONDS = 2.0  # that a server asked by itself has, twice
 
-_Steps: TypeAlias = "Generator[Send, Reply, Answer]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    answer: Answer
-    since: float
-    until: float
+Steps: TypeAlias = "Generator[Send, Reply, Answer]"
 
 
 class Resolver:
@@ -49,6 +40,9 @@ class Resolver:
     about *deadline_seconds*. The AD bit is believed over loopback, TLS and HTTPS, from
     all servers when *trusted* is true, from none when it is false. With
     *authoritative*, only answers with authority count and recursion is not asked for.
+
+    A `DirectQuestion` goes to the server that it names, on *direct_port* where it names none,
+    as `maildns.net.direct` says.
 
     Answers are cached for their TTL, and a question that is on its way is not asked
     again; `forget` empties the cache. Threads may share a resolver.
@@ -68,12 +62,25 @@ class Resolver:
         recursive: bool = True,
         authoritative: bool = False,
         ca_file: str = "",
+        direct_port: int = 53,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(servers, str):
             raise UsageError("servers is a list of texts, not one text")
         if timeout_seconds <= 0 or deadline_seconds <= 0 or tries < 1:
             raise UsageError("timeout_seconds, deadline_seconds and tries are greater than zero")
+        self._made_of = {
+            "servers": tuple(servers),
+            "transport": transport,
+            "timeout_seconds": timeout_seconds,
+            "tries": tries,
+            "deadline_seconds": deadline_seconds,
+            "trusted": trusted,
+            "recursive": recursive,
+            "authoritative": authoritative,
+            "ca_file": ca_file,
+            "direct_port": direct_port,
+        }
         self.servers, self._trusted = _chosen(servers, transport, trusted)
         self.timeout_seconds = timeout_seconds
         self.deadline_seconds = deadline_seconds
@@ -81,15 +88,20 @@ class Resolver:
         self._recursive = recursive and not authoritative
         self._authoritative = authoritative
         self._ca_file = ca_file
+        self.direct_port = direct_port
         self._clock = clock
         self._lock = threading.Lock()
-        self._cache: dict[Question, _Kept] = {}
+        self._cache = Cache()
         self._in_flight: dict[Question, Future[Answer]] = {}
         self._validating: dict[Server, bool] = {}
         self._exchanger: Exchanger | None = None
 
     def __repr__(self) -> str:
         return f"Resolver(servers={[str(server) for server in self.servers]})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process is given one that asks in the same way and knows nothing yet."""
+        return (_made_of, (self._made_of,))
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +164,7 @@ class Resolver:
             try:
                 return future.result(timeout=max(0.0, until - self._clock()))
             except TimeoutError:
-                return _late(question)
+                return late(question)
         answer = _given_up(question)
         try:
             answer = self._resolve(question, until)
@@ -169,7 +181,7 @@ class Resolver:
                 waiting = asyncio.shield(asyncio.wrap_future(future))
                 return await asyncio.wait_for(waiting, max(0.0, until - self._clock()))
             except TimeoutError:
-                return _late(question)
+                return late(question)
         answer = _given_up(question)
         try:
             answer = await self._resolve_async(question, until)
@@ -182,7 +194,7 @@ class Resolver:
         try:
             send = next(steps)
             while True:
-                seconds = self._time_for(until)
+                seconds = self._time_for(question, until)
                 reply = exchanger.exchange(send, seconds) if seconds > 0 else _no_time(send)
                 send = steps.send(reply)
         except StopIteration as stop:
@@ -194,7 +206,7 @@ class Resolver:
         try:
             send = next(steps)
             while True:
-                seconds = self._time_for(until)
+                seconds = self._time_for(question, until)
                 if seconds > 0:
                     reply = await exchanger.exchange_async(send, seconds)
                 else:
@@ -204,16 +216,30 @@ class Resolver:
             answer: Answer = stop.value
             return answer
 
-    def _start(self, question: Question) -> tuple[_Steps, Exchanger]:
-        from maildns.net.exchange import Exchanger
+    def _start(self, question: Question) -> tuple[Steps, Exchanger]:
+        return self.steps(question), self.exchanger
+
+    def steps(self, question: Question) -> Steps:
+        """How *question* is put, step by step; raises `UsageError` for one that cannot be."""
+        from maildns.net.direct import direct_lookup
         from maildns.net.lookup import lookup
+
+        if isinstance(question, DirectQuestion):
+            return direct_lookup(question, self.direct_port)
+        return lookup(question, self.rules())
+
+    @property
+    def exchanger(self) -> Exchanger:
+        """What carries the steps out."""
+        from maildns.net.exchange import Exchanger
 
         with self._lock:
             if self._exchanger is None:
                 self._exchanger = Exchanger(self._ca_file)
-        return lookup(question, self._rules()), self._exchanger
+            return self._exchanger
 
-    def _rules(self) -> Rules:
+    def rules(self) -> Rules:
+        """How questions are put to the servers."""
         from maildns.net.lookup import Rules
 
         return Rules(
@@ -225,21 +251,19 @@ class Resolver:
             validating=self._validating,
         )
 
-    def _time_for(self, until: float) -> float:
-        return min(self.timeout_seconds, until - self._clock())
+    def seconds_for(self, question: Question) -> float:
+        """How long a server has to answer *question*, each time."""
+        direct = isinstance(question, DirectQuestion)
+        return min(self.timeout_seconds, DIRECT_SECONDS) if direct else self.timeout_seconds
+
+    def _time_for(self, question: Question, until: float) -> float:
+        return min(self.seconds_for(question), until - self._clock())
 
     # --- the cache ----------------------------------------------------------------
 
     def _cached(self, question: Question) -> Answer | None:
         with self._lock:
-            kept = self._cache.get(question)
-        now = self._clock()
-        if kept is None or now >= kept.until:
-            return None
-        ttl = kept.answer.ttl_seconds
-        if ttl is None or ttl <= 0:
-            return kept.answer
-        return replace(kept.answer, ttl_seconds=max(0, ttl - int(now - kept.since)))
+            return self._cache.get(question, self._clock())
 
     def _join(self, question: Question) -> tuple[Future[Answer], bool]:
         """The question's place in the air; true when it is ours to ask."""
@@ -254,16 +278,14 @@ class Resolver:
 
     def _settle(self, question: Question, future: Future[Answer], answer: Answer) -> None:
         """Keep *answer* for its TTL and give it to all who wait for it."""
-        seconds = FAILURE_CACHE_SECONDS if answer.failed else answer.ttl_seconds or 0
-        now = self._clock()
         with self._lock:
             self._in_flight.pop(question, None)
-            if seconds > 0:
-                until = now + min(seconds, MAX_CACHE_SECONDS)
-                self._cache[question] = _Kept(answer, now, until)
-            while len(self._cache) > MAX_CACHED:
-                self._cache.pop(next(iter(self._cache)))
+            self._cache.keep(question, answer, self._clock())
         future.set_result(answer)
+
+
+def _made_of(settings: dict[str, Any]) -> Resolver:
+    return Resolver(**settings)
 
 
 def _chosen(
@@ -292,7 +314,8 @@ def _given_up(question: Question) -> Answer:
     return Answer(question, Outcome.UNREACHABLE, detail="given up before an answer came")
 
 
-def _late(question: Question) -> Answer:
+def late(question: Question) -> Answer:
+    """What is said of a question that there was no time for."""
     return Answer(question, Outcome.UNREACHABLE, detail="no answer before the deadline")
 
 

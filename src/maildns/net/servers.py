@@ -83,9 +83,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def parse_server(text: str, transport: Transport = Transport.UDP) -> Server:
+def parse_server(
+    text: str, transport: Transport = Transport.UDP, port: int | None = None
+) -> Server:
     """
-    Read one spelling; *transport* holds where the text does not say.
+    Read one spelling; *transport* and *port* hold where the text does not say.
 
     Raises `UsageError` when it is none of the spellings, or a name stands where
     only an address can (a name server cannot be asked for its own address).
@@ -105,7 +107,7 @@ def parse_server(text: str, transport: Transport = Transport.UDP) -> Server:
         stripped = rest.rstrip("/")
     if transport is Transport.HTTPS:
         return _https_server(f"https://{stripped}" + ("" if "/" in stripped else "/dns-query"))
-    return _plain_server(text, stripped, transport)
+    return _plain_server(text, stripped, transport, port or transport.default_port)
 
 
 _HOST_PORT = re.compile(
@@ -115,7 +117,7 @@ _HOST_PORT = re.compile(
 )
 
 
-def _plain_server(text: str, spelled: str, transport: Transport) -> Server:
+def _plain_server(text: str, spelled: str, transport: Transport, default_port: int) -> Server:
     if len(spelled) > 300:
         raise _misspelled(text)
     # A bare IPv6 address is all colons; its last group is not a port.
@@ -123,9 +125,9 @@ def _plain_server(text: str, spelled: str, transport: Transport) -> Server:
     if match is None:
         if not _is_address(spelled):
             raise _misspelled(text)
-        return Server(spelled, transport.default_port, transport, _tls_name(spelled, "", transport))
+        return Server(spelled, default_port, transport, _tls_name(spelled, "", transport))
     host = match["v6"] or match["host"] or match["bare"]
-    port = int(match["port"] or transport.default_port)
+    port = int(match["port"] or default_port)
     if not 0 < port < 65536 or (match["name"] and transport is not Transport.TLS):
         raise _misspelled(text)
     if ":" in host and not _is_address(host):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, Together, weakest
+from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, in_step, weakest
 from maildns.dnsdata import Mx, name
 from maildns.protocols.dane.evaluate import LookupResult, TlsaLookup, tlsa_lookup
 from maildns.protocols.dane.matching import DaneResult, DaneVerdict, match
@@ -144,7 +144,7 @@ def domain_lookup(domain: str, port: int = 25) -> Inquiry[DomainLookup]:
     if names == ["."]:
         return _nobody(domain, next_hops, answer, "takes no mail (null MX)")
     # RFC 5321 section 5.1: without MX records the domain itself; RFC 7672 section 2.2.2
-    hosts: list[TlsaLookup] = yield from Together().run(
+    hosts: list[TlsaLookup] = yield from in_step(
         [tlsa_lookup(host, port) for host in names or [domain]]
     )
     if not names and hosts[0].result is LookupResult.NO_HOST:

@@ -1,0 +1,269 @@
+"""
+Many domains checked by several processes, for one alone is busy with judging what came.
+
+What a process hands over is small: the results as plain values, and the replies as they came. The
+answers, and the facts made of them, are made again from the replies where someone looks at them.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import maildns.audit.checks as _registered  # noqa: F401 - its import registers the checks
+from maildns.ask import Answer, Outcome, Question
+from maildns.audit.facts import Facts
+from maildns.audit.gathering import Scope, gather
+from maildns.audit.registry import judge
+from maildns.audit.result import Evidence, Result, Status
+from maildns.net.bulk import IN_FLIGHT, run_in_batches
+from maildns.net.drivers import run
+from maildns.net.quick import pack, unpack
+from maildns.net.resolver import Resolver
+
+WORTH_A_PROCESS = 150  # domains; starting one costs as much as checking some dozens
+MAX_PROCESSES = 8
+
+
+class Audit:
+    """A domain, checked: its `results` by topic, and the `facts` they rest on."""
+
+    def __init__(self, domain: str, results: Mapping[str, list[Result]], facts: Facts) -> None:
+        self.domain = domain
+        self._results: Mapping[str, list[Result]] | None = results
+        self._facts: Facts | None = facts
+
+    def __repr__(self) -> str:
+        return f"Audit({self.domain!r})"
+
+    @property
+    def results(self) -> Mapping[str, list[Result]]:
+        """What each check came to, by topic."""
+        if self._results is None:
+            self._results = self._unpack_results()
+        return self._results
+
+    @property
+    def facts(self) -> Facts:
+        """All that was known when it was judged."""
+        if self._facts is None:
+            self._facts = self._gather_again()
+        return self._facts
+
+    def _unpack_results(self) -> Mapping[str, list[Result]]:
+        raise NotImplementedError
+
+    def _gather_again(self) -> Facts:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How domains are checked."""
+
+    resolver: Resolver
+    scope: Scope
+    now: datetime
+    deadline_seconds: float
+    in_flight: int = IN_FLIGHT
+
+    def check(self, names: Sequence[str]) -> Iterator[list[Audit]]:
+        """Check them in this process; those that are done at the same moment come together."""
+        batches = run_in_batches(
+            (gather(one, self.scope) for one in names),
+            self.resolver,
+            in_flight=self.in_flight,
+            deadline_seconds=self.deadline_seconds,
+        )
+        for batch in batches:
+            whole = [Facts(facts, self.now) for _, facts in batch]
+            yield [Audit(facts.domain, judge(facts), facts) for facts in whole]
+
+
+def processes_for(domains: int) -> int:
+    """How many processes are worth it for so many domains."""
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(usable, MAX_PROCESSES, domains // WORTH_A_PROCESS))
+
+
+def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
+    """
+    Check *names* by so many *processes*, and yield each as it is done.
+
+    Raises what one of them raised. None of them outlives the iterator.
+    """
+    # A fork of several threads may hold locks for ever; where there is but one, it is the fastest.
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    context: Any = get_context("fork" if alone else "spawn")
+    part = Job(
+        job.resolver, job.scope, job.now, job.deadline_seconds, max(1, job.in_flight // processes)
+    )
+    running: dict[Connection, Any] = {}
+    try:
+        for number in range(processes):
+            ours, theirs = context.Pipe(duplex=False)
+            process = context.Process(
+                target=_work, args=(theirs, part, names[number::processes]), daemon=True
+            )
+            process.start()
+            theirs.close()
+            running[ours] = process
+        while running:
+            for ready in wait(list(running)):
+                yield from _received(ready, running)  # type: ignore[arg-type]  # a Connection
+    finally:
+        for connection, process in running.items():
+            connection.close()
+            process.terminate()
+            process.join()
+
+
+def _received(connection: Connection, running: dict[Connection, Any]) -> Iterator[Audit]:
+    try:
+        said = pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process of our own
+    except EOFError:
+        process = running.pop(connection)
+        connection.close()
+        process.join()
+        return
+    if isinstance(said, BaseException):
+        raise said
+    how, packed = said
+    for one in packed:
+        yield _Delivered(how, *one)
+
+
+def _work(connection: Connection, job: Job, names: Sequence[str]) -> None:
+    """What another process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
+    # What was there before is here to stay, and what comes is mostly freed without a collector.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    how = (job.scope, job.now)
+    try:
+        for batch in job.check(names):
+            connection.send_bytes(pickle.dumps((how, [_packed(audit) for audit in batch]), 5))
+    except BrokenPipeError:
+        return
+    except Exception as error:  # noqa: BLE001 - raised where it is read
+        connection.send_bytes(pickle.dumps(error))
+
+
+# --- handing over ---------------------------------------------------------------------
+
+
+def _packed(audit: Audit) -> tuple[Any, ...]:
+    """*audit* as plain values; an answer that is evidence stands as its number."""
+    answers = list(audit.facts.dns.answers.values())
+    number = {id(answer): at for at, answer in enumerate(answers)}
+    results = {
+        topic: [
+            (
+                one.rule,
+                one.status.value,
+                one.subject,
+                one.says,
+                tuple(number.get(id(shown), shown) for shown in one.evidence),
+                one.fix,
+                one.note,
+            )
+            for one in found
+        ]
+        for topic, found in audit.results.items()
+    }
+    # In a pickle of their own, for most of them are never looked at.
+    return audit.domain, results, pickle.dumps([pack(answer) for answer in answers], 5)
+
+
+class _Delivered(Audit):
+    """An audit that another process made; it is made whole as far as someone looks."""
+
+    def __init__(
+        self,
+        how: tuple[Scope, datetime],
+        domain: str,
+        results: dict[str, list[tuple[Any, ...]]],
+        answers: bytes,
+    ) -> None:
+        self.domain = domain
+        self._results = None
+        self._facts = None
+        self._how = how
+        self._rows = results
+        self._packed_answers = answers
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """All answers that there were, in the order in which evidence counts them."""
+        packed = pickle.loads(self._packed_answers)  # noqa: S301 - from a process of our own
+        return [unpack(one) for one in packed]
+
+    def _unpack_results(self) -> Mapping[str, list[Result]]:
+        return {
+            topic: [_DeliveredResult(self, row) for row in found]
+            for topic, found in self._rows.items()
+        }
+
+    def _gather_again(self) -> Facts:
+        scope, now = self._how
+        return Facts(run(gather(self.domain, scope), _Had(self.answers)), now)
+
+
+class _DeliveredResult(Result):
+    """A result whose evidence is made whole when someone looks."""
+
+    __slots__ = ("_audit", "_which")
+
+    _audit: _Delivered
+    _which: tuple[Any, ...]
+
+    def __init__(self, audit: _Delivered, row: tuple[Any, ...]) -> None:
+        put = object.__setattr__
+        rule, status, subject, says, which, fix, note = row
+        put(self, "rule", rule)
+        put(self, "status", _STATUSES[status])
+        put(self, "subject", subject)
+        put(self, "says", says)
+        put(self, "fix", fix)
+        put(self, "note", note)
+        put(self, "_audit", audit)
+        put(self, "_which", which)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What it rests on."""
+        return tuple(
+            self._audit.answers[one] if isinstance(one, int) else one for one in self._which
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        whole = (self.rule, self.status, self.subject, self.says, self.evidence, self.fix)
+        return (Result, (*whole, self.note))
+
+
+_STATUSES = {status.value: status for status in Status}
+
+
+class _Had:
+    """A world of the answers that there were."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self._known = {answer.question: answer for answer in answers}
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """One answer for each question, in order."""
+        return [
+            self._known.get(one) or Answer(one, Outcome.UNREACHABLE, detail="it was not asked")
+            for one in questions
+        ]
