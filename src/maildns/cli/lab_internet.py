@@ -1,0 +1,162 @@
+"""`maildns lab up`, `enter` and `down`: a pretend internet of real servers in a network of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maildns.cli.common import output
+
+if TYPE_CHECKING:
+    from maildns.lab.internet import Internet
+
+
+def up(
+    *,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Add the domain with this fault; `all` adds every one."),
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Show the names of all faults and stop.")
+    ] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this command line inside, stop the lab, and exit as it did.",
+        ),
+    ] = None,
+) -> None:
+    """
+    Bring up a pretend internet of real servers, and stop it on Ctrl-C.
+
+    A signed root and the domain good.lab on Knot DNS, a validating Unbound, and two Postfix, in a
+    network namespace of their own; needs root. Each --fault adds a domain in which that is wrong.
+    """
+    if list_faults:
+        _list_faults()
+        return
+    from maildns.lab.internet import Internet
+
+    _end_at_signals()
+    with Internet(fault or ()) as lab:
+        if run is not None:
+            raise typer.Exit(_run(lab.name, _words(run)))
+        _greet(lab)
+        _wait()
+
+
+def enter(
+    command: Annotated[
+        list[str] | None, typer.Argument(help="What to run inside; a shell when nothing is given.")
+    ] = None,
+    *,
+    lab: Annotated[str | None, typer.Option(help="Which lab, where several run.")] = None,
+) -> None:
+    """Run a command inside the pretend internet that is up; put -- before its options."""
+    import os
+
+    words = command or [os.environ.get("SHELL") or "/bin/sh"]
+    raise typer.Exit(_run(_lab(lab), words))
+
+
+def down(
+    *,
+    lab: Annotated[str | None, typer.Option(help="Which lab, where several run.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
+) -> None:
+    """Stop a pretend internet from elsewhere, or remove what a killed one left."""
+    from maildns.lab.internet import labs, take_down
+
+    for name in labs() if everything else [_lab(lab)]:
+        take_down(name)
+        output().print(f"{name} is down", markup=False)
+
+
+def _lab(name: str | None) -> str:
+    """The lab that is meant; the only one where none is named."""
+    from maildns.errors import UsageError
+    from maildns.lab.internet import labs
+    from maildns.lab.internet.namespace import require_root
+
+    require_root()
+    running = labs()
+    if name is None and len(running) == 1:
+        return running[0]
+    if name in running and name is not None:
+        return name
+    if not running:
+        raise UsageError("no lab is up", hint="maildns lab up")
+    shown = ", ".join(running)
+    raise UsageError(f"say which lab with --lab: {shown}" if name is None else f"no lab {name!r}")
+
+
+def _words(line: str) -> list[str]:
+    import shlex
+
+    from maildns.errors import UsageError
+
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"--run {line!r}: {error}") from None
+    if not words:
+        raise UsageError("--run names no command")
+    return words
+
+
+def _run(lab: str, words: list[str]) -> int:
+    """Run a command inside with this terminal; `maildns` is this one."""
+    import subprocess
+    import sys
+
+    from maildns.lab.internet import inside
+
+    if words[0] == "maildns":
+        words = [sys.executable, "-m", "maildns.cli.main", *words[1:]]
+    return subprocess.run(inside(lab, words), check=False).returncode  # noqa: S603 - the user's own command
+
+
+def _list_faults() -> None:
+    from rich.table import Table
+
+    from maildns.lab.internet import FAULTS
+
+    table = Table("--fault", "what is wrong", "found by", box=None, pad_edge=False)
+    for fault in FAULTS.values():
+        table.add_row(fault.name, fault.says, ", ".join(fault.rules))
+    output().print(table)
+
+
+def _greet(lab: Internet) -> None:
+    console = output()
+    domains = [name for name in lab.sites if name != "mail.lab"]
+    console.print(f"{lab.name} is up after {lab.seconds:.1f} s; Ctrl-C stops it", markup=False)
+    console.print(f"domains: {' '.join(domains)}", markup=False)
+    console.print("from another terminal, as root:", markup=False)
+    for line in (
+        "maildns lab enter maildns check good.lab",
+        "maildns lab enter -- kdig +dnssec good.lab MX",
+        "maildns lab enter -- posttls-finger -c -l dane-only -L summary good.lab",
+        "maildns lab enter                    # a shell inside",
+    ):
+        console.print(f"  {line}", markup=False)
+
+
+def _end_at_signals() -> None:
+    """Let a signal that would end us go through the `with` block first."""
+    import signal
+    import sys
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(128 + number))
+
+
+def _wait() -> None:
+    import threading
+    from contextlib import suppress
+
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()

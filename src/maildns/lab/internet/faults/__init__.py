@@ -1,0 +1,37 @@
+"""The faults of the pretend internet, by name: each breaks one thing in a domain of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from maildns.errors import UsageError
+from maildns.lab.internet.faults.fault import FAULTS, Fault
+from maildns.lab.internet.sites import Common, MailHost, Place, Site, healthy
+
+__all__ = ["FAULTS", "Fault", "broken_site", "faults_named"]
+
+ALL = "all"
+
+
+def faults_named(names: Iterable[str]) -> tuple[Fault, ...]:
+    """The faults called *names*, `all` being every one; raises `UsageError` for an unknown name."""
+    wanted = dict.fromkeys(names)
+    if ALL in wanted:
+        return tuple(FAULTS.values())
+    unknown = [name for name in wanted if name not in FAULTS]
+    if unknown:
+        raise UsageError(
+            f"there is no fault {unknown[0]!r}", hint="maildns lab up --list-faults names them all"
+        )
+    return tuple(FAULTS[name] for name in wanted)
+
+
+def broken_site(fault: Fault, common: Common, number: int) -> Site:
+    """The domain `NAME.lab` with *fault*; *number* chooses the addresses of mail hosts of its own."""
+    domain = fault.domain
+    hosts = [
+        MailHost(f"mx{n}.{domain}", Place(20 + n, number + 1)) for n in range(1, fault.hosts + 1)
+    ]
+    site = healthy(domain, common, hosts)
+    fault.change(site)
+    return site

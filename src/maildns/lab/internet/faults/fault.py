@@ -1,0 +1,51 @@
+"""What a fault is, and the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from maildns.lab.internet.sites import TLD, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    One thing that is wrong, in a domain of its own.
+
+    `says` tells a person what was done; `rules` are the ids of the rules of which one must find
+    it; `hosts` is how many mail hosts the domain has of its own; `change` does it. `refused` says
+    what becomes of mail from a sender that does DANE: true where it waits, false where it is
+    delivered, None where the fault is not about that.
+    """
+
+    name: str
+    says: str
+    rules: tuple[str, ...]
+    change: Callable[[Site], None]
+    hosts: int = 0
+    refused: bool | None = None
+
+    @property
+    def domain(self) -> str:
+        """The domain that has it."""
+        return f"{self.name}.{TLD}"
+
+
+FAULTS: Final[dict[str, Fault]] = {}
+
+Change = Callable[[Site], None]
+
+
+def fault(
+    says: str, *rules: str, hosts: int = 0, refused: bool | None = None
+) -> Callable[[Change], Change]:
+    """Register the function below as a fault; its name, with hyphens, is the fault's."""
+
+    def register(change: Change) -> Change:
+        name = change.__name__.replace("_", "-")
+        FAULTS[name] = Fault(name, says, rules, change, hosts, refused)
+        return change
+
+    return register
