@@ -17,7 +17,8 @@ class Fault:
     `says` tells a person what was done; `rules` are the ids of the rules of which one must find
     it; `hosts` is how many mail hosts the domain has of its own; `change` does it. `refused` says
     what becomes of mail from a sender that does DANE: true where it waits, false where it is
-    delivered, None where the fault is not about that.
+    delivered, None where the fault is not about that. `later` is what changes after a first look, of
+    a fault that is seen by comparing two.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Fault:
     change: Callable[[Site], None]
     hosts: int = 0
     refused: bool | None = None
+    later: Callable[[Site], None] | None = None
 
     @property
     def domain(self) -> str:
@@ -39,13 +41,17 @@ Change = Callable[[Site], None]
 
 
 def fault(
-    says: str, *rules: str, hosts: int = 0, refused: bool | None = None
+    says: str,
+    *rules: str,
+    hosts: int = 0,
+    refused: bool | None = None,
+    later: Change | None = None,
 ) -> Callable[[Change], Change]:
     """Register the function below as a fault; its name, with hyphens, is the fault's."""
 
     def register(change: Change) -> Change:
         name = change.__name__.replace("_", "-")
-        FAULTS[name] = Fault(name, says, rules, change, hosts, refused)
+        FAULTS[name] = Fault(name, says, rules, change, hosts, refused, later)
         return change
 
     return register

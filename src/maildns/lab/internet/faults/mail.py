@@ -1,0 +1,88 @@
+"""Faults of MX records, of the hosts they name and of addresses' names."""
+
+from __future__ import annotations
+
+from maildns.lab.internet.faults.fault import fault
+from maildns.lab.internet.sites import NOBODY, Site
+
+
+def _lead_to(site: Site, host: str) -> None:
+    """Name *host* as the mail host of the second preference, so that mail still arrives."""
+    site.records.set(site.name, "MX", "10 mx1.mail.lab.", f"20 {host}.")
+    text = site.policy.text or ""
+    site.policy.text = text.replace("mx2.mail.lab", host)
+
+
+@fault("an MX record names an alias", "mx-host-is-alias")
+def mx_alias(site: Site) -> None:
+    _lead_to(site, site.at("mx"))
+    site.records.set(site.at("mx"), "CNAME", "mx2.mail.lab.")
+
+
+@fault("an MX record names a host without address", "mx-host-without-address")
+def mx_without_address(site: Site) -> None:
+    _lead_to(site, site.at("mx"))
+    site.records.set(site.at("mx"), "TXT", '"v=spf1 -all"')
+
+
+@fault("an MX record names a host that does not exist", "mx-host-without-address")
+def mx_no_such_host(site: Site) -> None:
+    _lead_to(site, site.at("mx"))
+
+
+@fault("an MX record holds an address", "mx-is-address")
+def mx_address(site: Site) -> None:
+    _lead_to(site, "77.77.11.1")
+
+
+@fault("a null MX stands beside others", "mx-null-with-others")
+def null_mx_beside_others(site: Site) -> None:
+    site.records.add(site.name, "MX", "0 .")
+
+
+@fault("an MX record names one label", "mx-single-label")
+def mx_single_label(site: Site) -> None:
+    _lead_to(site, "mail")
+
+
+@fault("there is no MX record, just an address", "mx-implicit", hosts=1)
+def mx_missing(site: Site) -> None:
+    place = site.host.place
+    site.records.set(site.name, "MX")
+    site.records.set(site.name, "A", place.ipv4)
+    site.records.set(site.name, "AAAA", place.ipv6)
+    site.records.set(f"_25._tcp.{site.name}", "TLSA", *site.host.tlsa_records)
+    site.host.names = [site.name, site.host.name]
+    site.host.settings["myhostname"] = site.name
+    site.host.pointer = site.name
+    site.policy.text = (site.policy.text or "").replace(site.host.name, site.name)
+
+
+@fault("a mail host's address is private", "addresses-private")
+def private_address(site: Site) -> None:
+    _lead_to(site, site.at("mx"))
+    site.records.set(site.at("mx"), "A", "10.0.0.25")
+
+
+@fault("the addresses of the mail host have no name", "addresses-no-ptr", hosts=1)
+def ptr_missing(site: Site) -> None:
+    site.host.pointer = None
+
+
+@fault(
+    "the name of the mail host's address has another address",
+    "addresses-ptr-not-confirmed",
+    hosts=1,
+)
+def ptr_not_confirmed(site: Site) -> None:
+    site.host.pointer = site.at("elsewhere")
+    site.records.set(site.at("elsewhere"), "A", NOBODY.ipv4)
+    site.records.set(site.at("elsewhere"), "AAAA", NOBODY.ipv6)
+
+
+@fault("the name of the mail host's address looks dialled-up", "addresses-generic-ptr", hosts=1)
+def ptr_generic(site: Site) -> None:
+    place = site.host.place
+    site.host.pointer = site.at(f"{place.ipv4.replace('.', '-')}.dynamic")
+    site.records.set(site.host.pointer, "A", place.ipv4)
+    site.records.set(site.host.pointer, "AAAA", place.ipv6)
