@@ -57,12 +57,12 @@ def algorithm_7(site: Site) -> None:
     site.signing.iterations = 0
 
 
-@fault("the second name server knows nothing of the zone", "ns-lame")
+@fault("the second name server knows nothing of the zone", "zone-server-lame")
 def lame_server(site: Site) -> None:
     site.second_lame = True
 
 
-@fault("the second name server has yesterday's DMARC record", "ns-answers-differ")
+@fault("the second name server has yesterday's DMARC record", "zone-servers-disagree")
 def old_data(site: Site) -> None:
     site.second = site.records.copy()
     site.second_behind = 100
@@ -70,41 +70,41 @@ def old_data(site: Site) -> None:
     site.second.set(site.at("_dmarc"), "TXT", txt(old))
 
 
-@fault("the second name server has an older serial", "ns-serials-differ")
+@fault("the second name server has an older serial", "zone-serials-differ")
 def serials_differ(site: Site) -> None:
     site.second_behind = 1
 
 
-@fault("the second name server never answers", "ns-no-answer")
+@fault("the second name server never answers", "zone-server-silent")
 def silent_server(site: Site) -> None:
     _servers(site, _FIRST, "ns-silent.dns.lab")
 
 
-@fault("the second name server answers over UDP alone", "ns-no-tcp")
+@fault("the second name server answers over UDP alone", "zone-server-without-tcp")
 def tcp_refused(site: Site) -> None:
     _servers(site, "ns2.dns.lab", "ns-udp.dns.lab")
 
 
-@fault("there is one name server", "ns-single")
+@fault("there is one name server", "zone-few-servers")
 def single_server(site: Site) -> None:
     _servers(site, _FIRST)
 
 
-@fault("the zone names other servers than the delegation", "ns-parent-differs")
+@fault("the zone names other servers than the delegation", "zone-delegation-differs")
 def parent_differs(site: Site) -> None:
     site.name_servers = [_FIRST, "ns3.dns.lab"]
 
 
-@fault("the name of a name server is an alias", "ns-alias")
+@fault("the name of a name server is an alias", "zone-server-is-alias")
 def ns_alias(site: Site) -> None:
     _servers(site, _FIRST, ALIAS)
 
 
-@fault("the name of a name server has no address", "ns-without-address")
+@fault("the name of a name server has no address", "zone-server-without-address")
 def ns_without_address(site: Site) -> None:
     _servers(site, _FIRST, "nothing.dns.lab")
 
 
-@fault("the TXT records do not fit into a UDP answer", "zone-answer-too-large")
+@fault("the TXT records do not fit into a UDP answer", "spf-large-answer")
 def answer_too_large(site: Site) -> None:
     site.records.add(site.name, "TXT", *(txt(f"service-{n}={n:064}") for n in range(40)))
