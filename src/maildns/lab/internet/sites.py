@@ -239,7 +239,7 @@ def healthy(name: str, common: Common, hosts: list[MailHost]) -> Site:
     records.set(name, "MX", *(f"{10 * n} {one.name}." for n, one in enumerate(serving, 1)))
     sources = " ".join(f"ip4:{one.place.ipv4} ip6:{one.place.ipv6}" for one in serving)
     records.set(name, "TXT", txt(f"v=spf1 {sources} -all"))
-    records.set(name, "CAA", f'0 issue "{CAA_DOMAIN}"', '0 issuewild ";"')
+    records.set(name, "CAA", f'0 issue "{CAA_DOMAIN}"')
     key = f"v=DKIM1; k=rsa; p={common.dkim_key}"
     records.set(f"{SELECTOR}._domainkey.{name}", "TXT", txt(key))
     records.set(f"_dmarc.{name}", "TXT", txt(f"v=DMARC1; p=reject; rua=mailto:dmarc@{name}"))

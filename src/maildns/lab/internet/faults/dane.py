@@ -32,7 +32,7 @@ def wrong_tlsa(site: Site) -> None:
     _publish(site, *(tlsa(3, 1, 1, key_digest(new_key())) for _ in range(2)))
 
 
-@fault("a TLSA record at one of two mail hosts only", "dane-partial", hosts=2)
+@fault("a TLSA record at one of two mail hosts only", "dane-host-missing", hosts=2)
 def tlsa_missing_on_one_mx(site: Site) -> None:
     site.records.set(site.hosts[1].tlsa_name, "TLSA")
 
@@ -42,7 +42,7 @@ def tlsa_unsigned(site: Site) -> None:
     site.signing.signed = False
 
 
-@fault("the signature of the TLSA records is false", "dane-bogus", hosts=1, refused=True)
+@fault("the signature of the TLSA records is false", "dane-lookup-bogus", hosts=1, refused=True)
 def tlsa_bogus(site: Site) -> None:
     site.signing.broken.add((site.host.tlsa_name, "TLSA"))
 
@@ -76,7 +76,7 @@ def tlsa_no_next(site: Site) -> None:
 
 @fault(
     "the certificate has expired; DANE-EE does not mind",
-    "tls-certificate-expired",
+    "dane-certificate-expired",
     hosts=1,
     refused=False,
 )
@@ -95,7 +95,7 @@ def expired_certificate_dane_ta(site: Site) -> None:
     _publish(site, _by_authority(site))
 
 
-@fault("the certificate expires in two days", "tls-certificate-expires-soon", hosts=1)
+@fault("the certificate expires in two days", "dane-certificate-expires-soon", hosts=1)
 def certificate_expires_soon(site: Site) -> None:
     site.host.days = 2
 
@@ -113,7 +113,7 @@ def certificate_other_name_dane_ta(site: Site) -> None:
 
 @fault(
     "the certificate is for another name; DANE-EE does not mind, MTA-STS does",
-    "tls-certificate-wrong-name",
+    "dane-certificate-wrong-name",
     hosts=1,
     refused=False,
 )
@@ -123,7 +123,7 @@ def certificate_other_name(site: Site) -> None:
 
 @fault(
     "the certificate is self-signed; DANE-EE does not mind, MTA-STS does",
-    "tls-certificate-untrusted",
+    "tls-self-signed",
     hosts=1,
     refused=False,
 )
@@ -131,18 +131,18 @@ def self_signed_certificate(site: Site) -> None:
     site.host.self_signed = True
 
 
-@fault("the mail host does not offer STARTTLS", "smtp-no-starttls", hosts=1, refused=True)
+@fault("the mail host does not offer STARTTLS", "tls-starttls-missing", hosts=1, refused=True)
 def starttls_missing(site: Site) -> None:
     site.host.settings["smtpd_tls_security_level"] = "none"
 
 
-@fault("STARTTLS is offered, and the handshake fails", "smtp-starttls-broken", hosts=1, refused=True)
+@fault("STARTTLS is offered, and the handshake fails", "tls-handshake-fails", hosts=1, refused=True)
 def starttls_broken(site: Site) -> None:
     # A server without a certificate has anonymous ciphers alone, which no careful client takes.
     site.host.settings |= {"smtpd_tls_chain_files": "", "smtpd_tls_cert_file": "none"}
 
 
-@fault("the mail host agrees to TLS 1.0", "tls-old-version", hosts=1)
+@fault("the mail host agrees to TLS 1.0", "tls-old-versions-accepted", hosts=1)
 def tls_old_versions(site: Site) -> None:
     site.host.settings |= {
         "smtpd_tls_protocols": ">=TLSv1",
@@ -155,6 +155,6 @@ def port_closed(site: Site) -> None:
     site.host.listening = False
 
 
-@fault("the mail host greets with a name that does not exist", "smtp-greeting-name", hosts=1)
+@fault("the mail host greets with a name that does not exist", "smtp-greeting-other-name", hosts=1)
 def greeting_name(site: Site) -> None:
     site.host.settings["myhostname"] = f"nothing.{site.name}"
