@@ -120,14 +120,11 @@ def _run(lab: str, words: list[str]) -> int:
 
 
 def _list_faults() -> None:
-    from rich.table import Table
-
     from maildns.lab.internet import FAULTS
 
-    table = Table("--fault", "what is wrong", "found by", box=None, pad_edge=False)
+    width = max(map(len, FAULTS))
     for fault in FAULTS.values():
-        table.add_row(fault.name, fault.says, ", ".join(fault.rules))
-    output().print(table)
+        output().print(f"{fault.name:{width}}  {fault.says}", markup=False)
 
 
 def _greet(lab: Internet) -> None:
@@ -146,12 +143,21 @@ def _greet(lab: Internet) -> None:
 
 
 def _end_at_signals() -> None:
-    """Let a signal that would end us go through the `with` block first."""
+    """Let a signal that would end us go through the `with` block, and no second one disturb that."""
     import signal
     import sys
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(128 + number))
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(number: int, _frame: object) -> None:
+        for one in ends:
+            signal.signal(one, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    for one in ends:
+        signal.signal(one, end)
 
 
 def _wait() -> None:

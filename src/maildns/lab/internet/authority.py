@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CAA_DOMAIN: Final = "letsencrypt.org"  # what CAA records call the authority that issues
+LIFETIME_DAYS: Final = 90
 _ISSUER: Final = {NameOID.ORGANIZATION_NAME: "Let's Encrypt", NameOID.COMMON_NAME: "Lab E1"}
 _ROOT: Final = {NameOID.ORGANIZATION_NAME: "maildns", NameOID.COMMON_NAME: "maildns lab root"}
 _PEM: Final = serialization.Encoding.PEM
@@ -40,9 +41,7 @@ def key_digest(key: Key) -> str:
 
 def key_pem(key: Key) -> bytes:
     """The private key, not encrypted."""
-    return key.private_bytes(
-        _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _name(parts: dict[x509.ObjectIdentifier, str]) -> x509.Name:
@@ -68,7 +67,7 @@ class Authority:
         """What programs trust."""
         return self.root.public_bytes(_PEM)
 
-    def issue(self, key: Key, names: list[str], days: int = 90) -> x509.Certificate:
+    def issue(self, key: Key, names: list[str], days: int = LIFETIME_DAYS - 1) -> x509.Certificate:
         """A server's certificate for *names*; with negative *days* one that has expired."""
         return _leaf(key, names, days, self.issuing, self.issuing_key)
 
@@ -77,7 +76,7 @@ class Authority:
         return leaf.public_bytes(_PEM) + self.issuing.public_bytes(_PEM)
 
 
-def self_signed(key: Key, names: list[str], days: int = 90) -> x509.Certificate:
+def self_signed(key: Key, names: list[str], days: int = LIFETIME_DAYS - 1) -> x509.Certificate:
     """A certificate for *names* that nobody has issued."""
     return _leaf(key, names, days, None, key)
 
@@ -88,6 +87,7 @@ def _leaf(
     subject = _name({NameOID.COMMON_NAME: names[0][:64]})
     now = datetime.now(UTC)
     until = now + timedelta(days=days)
+    since = min(now - timedelta(days=1), until - timedelta(days=LIFETIME_DAYS))
     server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
     names_of_host = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
     return (
@@ -96,7 +96,7 @@ def _leaf(
         .issuer_name(subject if issuer is None else issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(min(now, until) - timedelta(days=1))
+        .not_valid_before(since)
         .not_valid_after(until)
         .add_extension(names_of_host, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

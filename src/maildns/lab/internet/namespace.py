@@ -53,19 +53,22 @@ class Namespace:
 
     def close(self) -> None:
         """End what runs in it and remove it; does nothing when it is not there."""
-        until = time.monotonic() + _END_SECONDS
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            while (running := self.processes()) and time.monotonic() < until:
-                for process in running:
-                    with suppress(ProcessLookupError):
-                        os.kill(process, number)
-                time.sleep(0.02)
-            until += _END_SECONDS
+        self._end_processes(signal.SIGTERM)
+        self._end_processes(signal.SIGKILL)
         if (_PLACE / self.name).exists():
             ip("netns", "del", self.name)
         shutil.rmtree(_OF_NAMESPACES / self.name, ignore_errors=True)
         with suppress(OSError):  # not empty: another lab's
             _OF_NAMESPACES.rmdir()
+
+    def _end_processes(self, number: signal.Signals) -> None:
+        """Send the signal until nothing runs any more, but not for ever."""
+        until = time.monotonic() + _END_SECONDS
+        while (running := self.processes()) and time.monotonic() < until:
+            for process in running:
+                with suppress(ProcessLookupError):
+                    os.kill(process, number)
+            time.sleep(0.02)
 
     def processes(self) -> list[int]:
         """The processes in it."""
@@ -133,7 +136,7 @@ def namespaces(prefix: str) -> list[str]:
 
 
 def ip(*arguments: str, text: str | None = None) -> str:
-    """Run ip(8); raises `UsageError` with its words when it fails."""
+    """What the program says; raises `UsageError` with its words when it fails."""
     done = subprocess.run(  # noqa: S603 - arguments of ours, no shell
         ["ip", *arguments],  # noqa: S607 - from the administrator's PATH
         input=text,

@@ -145,10 +145,10 @@ def _listeners(folder: Path, host: MailHost, authority: Authority) -> Iterable[s
 
 def write_certificate(path: Path, host: MailHost, authority: Authority) -> Path:
     """Write the key of *host* and its chain to *path*, as Postfix and OpenSSL read them."""
-    if host.self_signed:
-        chain = self_signed(host.key, host.names, host.days).public_bytes(Encoding.PEM)
-    else:
-        chain = authority.chain_pem(authority.issue(host.key, host.names, host.days))
+    made = self_signed if host.self_signed else authority.issue
+    leaf = made(host.key, host.names, host.days)
+    alone = host.self_signed or not host.sends_issuer
+    chain = leaf.public_bytes(Encoding.PEM) if alone else authority.chain_pem(leaf)
     path.touch(mode=0o600)
     path.write_bytes(key_pem(host.key) + chain)
     return path

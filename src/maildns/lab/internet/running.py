@@ -166,9 +166,7 @@ class Internet:
         self._start_services(hosts)
         self._served = zones.serve(self.sites.values(), hosts)
         for name, listen in zones.LISTENING.items():
-            command = name_servers.write_knot(
-                self.folder / name, listen, self._served.zones[name]
-            )
+            command = name_servers.write_knot(self.folder / name, listen, self._served.zones[name])
             self._launch(name, command)
         hints = zones.root_hints()
         command = name_servers.write_unbound(self.folder / "resolver", hints, self._served.anchor)
@@ -209,12 +207,10 @@ class Internet:
             path.touch(mode=0o600)
             path.write_bytes(key_pem(key) + chain)
             self._write_policy(site)
-        imap = {}
+        imap: dict[str, str] = {}
         for host in hosts:
             if host.answers_clients:
-                path = postfix.write_certificate(
-                    folder / f"{host.name}.imap", host, self.authority
-                )
+                path = postfix.write_certificate(folder / f"{host.name}.imap", host, self.authority)
                 imap |= dict.fromkeys(host.place.both, str(path))
         first = zones.SERVERS["ns1.dns.lab"]
         relays = dict(zip(zones.UDP_ONLY.both, first.both, strict=True))

@@ -191,7 +191,7 @@ class _Once(asyncio.DatagramProtocol):
     def __init__(self, answered: asyncio.Future[bytes]) -> None:
         self._answered = answered
 
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+    def datagram_received(self, data: bytes, _addr: tuple[str | int, ...]) -> None:
         if not self._answered.done():
             self._answered.set_result(data)
 

@@ -27,7 +27,6 @@ import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.ANY.NSEC3 import NSEC3
-from dns.rdtypes.ANY.NSEC3PARAM import NSEC3PARAM
 from dns.rdtypes.ANY.RRSIG import RRSIG
 from dns.rdtypes.dnskeybase import Flag
 
@@ -143,26 +142,34 @@ def _sign_nsec3(zone: dns.zone.Zone, key: ZoneKey, iterations: int, signer: Any)
     if apex is None:
         raise ValueError("a zone without origin")
     with zone.writer() as txn:
-        soa = zone.get_soa(txn)
-        txn.add(apex, soa.minimum, key.dnskey)
-        txn.add(apex, 0, NSEC3PARAM(_IN, dns.rdatatype.NSEC3PARAM, 1, 0, iterations, b""))
+        ttl = zone.get_soa(txn).minimum
+        txn.add(apex, ttl, key.dnskey)
+        parameters = dns.rdata.from_text(_IN, dns.rdatatype.NSEC3PARAM, f"1 0 {iterations} -")
+        txn.add(apex, 0, parameters)
         chain = []
         for name, types, signed in list(_walk(txn, apex)):
-            for rdtype in signed:
-                rdataset = txn.get(name, rdtype)
-                if rdataset is not None:
-                    signer(txn, dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset)))
+            _sign_sets(txn, name, signed, signer)
             hashed = dns.dnssec.nsec3_hash(name, None, iterations, 1)
             chain.append((hashed, types + ([dns.rdatatype.RRSIG] if signed else [])))
         chain.sort()
         for at, (hashed, types) in enumerate(chain):
             following = chain[(at + 1) % len(chain)][0]
-            record = _nsec3(iterations, following, types)
-            rrset = dns.rrset.from_rdata(
-                dns.name.Name((hashed.lower().encode(), *apex.labels)), soa.minimum, record
-            )
+            owner = dns.name.Name((hashed.lower().encode(), *apex.labels))
+            rrset = dns.rrset.from_rdata(owner, ttl, _nsec3(iterations, following, types))
             txn.add(rrset)
             signer(txn, rrset)
+
+
+def _sign_sets(
+    txn: dns.transaction.Transaction,
+    name: dns.name.Name,
+    types: list[dns.rdatatype.RdataType],
+    signer: Any,
+) -> None:
+    for rdtype in types:
+        rdataset = txn.get(name, rdtype)
+        if rdataset is not None:
+            signer(txn, dns.rrset.from_rdata_list(name, rdataset.ttl, list(rdataset)))
 
 
 def _walk(
@@ -184,9 +191,7 @@ def _walk(
 
 
 def _nsec3(iterations: int, following: str, types: list[dns.rdatatype.RdataType]) -> NSEC3:
-    octets = dns.rdata.from_text(
-        _IN, dns.rdatatype.NSEC3, f"1 0 {iterations} - {following}"
-    )
+    octets = dns.rdata.from_text(_IN, dns.rdatatype.NSEC3, f"1 0 {iterations} - {following}")
     windows = dns.rdtypes.util.Bitmap.from_rdtypes(types).windows
     made = octets.replace(windows=tuple(windows))
     if not isinstance(made, NSEC3):

@@ -82,7 +82,7 @@ class Records:
     def copy(self) -> Records:
         """The same sets, apart from these."""
         made = Records()
-        made._sets = {key: list(values) for key, values in self._sets.items()}  # noqa: SLF001 - its own class
+        made._sets = {key: list(values) for key, values in self._sets.items()}
         return made
 
     def text(self) -> str:
@@ -117,8 +117,8 @@ class MailHost:
     A name and address of its own on a Postfix instance.
 
     `settings` are parameters of its smtpd beyond the usual. `listening` is false where the port
-    is closed, `self_signed` where nobody has issued its certificate. `answers_clients` adds the
-    ports for mail programs.
+    is closed, `self_signed` where nobody has issued its certificate, `sends_issuer` false where it
+    shows that alone. `answers_clients` adds the ports for mail programs.
     """
 
     name: str
@@ -126,8 +126,9 @@ class MailHost:
     second: bool = False  # on the second instance
     pointer: str | None = None
     names: list[str] = field(default_factory=list)  # of the certificate
-    days: int = 90  # until it expires
+    days: int = 80  # until it expires
     self_signed: bool = False
+    sends_issuer: bool = True
     listening: bool = True
     answers_clients: bool = False
     settings: dict[str, str] = field(default_factory=dict)
@@ -247,7 +248,7 @@ def healthy(name: str, common: Common, hosts: list[MailHost]) -> Site:
     records.set(policy_name, "A", WEB.ipv4)
     records.set(policy_name, "AAAA", WEB.ipv6)
     records.set(f"_smtp._tls.{name}", "TXT", txt(f"v=TLSRPTv1; rua=mailto:tls@{name}"))
-    _announce(records, name, common.provider[0].name)
+    announce(records, name, common.provider[0].name)
     for host in hosts:
         add_host(records, host)
     return site
@@ -261,7 +262,7 @@ def add_host(records: Records, host: MailHost) -> None:
     records.set(host.tlsa_name, "TLSA", *host.tlsa_records)
 
 
-def _announce(records: Records, name: str, host: str) -> None:
+def announce(records: Records, name: str, host: str) -> None:
     """What mail programs look for (RFC 6186, RFC 8314)."""
     for service, port in (("_submissions", 465), ("_submission", 587), ("_imaps", 993)):
         records.set(f"{service}._tcp.{name}", "SRV", f"0 1 {port} {host}.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from maildns.lab.internet.authority import key_digest, new_key
 from maildns.lab.internet.faults.fault import fault
-from maildns.lab.internet.sites import NOBODY, Site
+from maildns.lab.internet.sites import NOBODY, Site, policy_text, tlsa
 
 
 def _lead_to(site: Site, host: str) -> None:
@@ -13,40 +14,50 @@ def _lead_to(site: Site, host: str) -> None:
     site.policy.text = text.replace("mx2.mail.lab", host)
 
 
-@fault("an MX record names an alias", "mx-host-is-alias")
+@fault("mx-host-is-alias", hosts=1)
 def mx_alias(site: Site) -> None:
-    _lead_to(site, site.at("mx"))
-    site.records.set(site.at("mx"), "CNAME", "mx2.mail.lab.")
+    """An MX record names an alias."""
+    alias = site.at("mx")
+    site.records.set(alias, "CNAME", f"{site.host.name}.")
+    site.records.set(site.name, "MX", f"10 {alias}.")
+    site.host.names.append(alias)
+    site.policy.text = policy_text([alias])
 
 
-@fault("an MX record names a host without address", "mx-host-without-address")
+@fault("mx-host-without-address")
 def mx_without_address(site: Site) -> None:
+    """An MX record names a host without address."""
     _lead_to(site, site.at("mx"))
     site.records.set(site.at("mx"), "TXT", '"v=spf1 -all"')
 
 
-@fault("an MX record names a host that does not exist", "mx-host-without-address")
+@fault("mx-host-without-address")
 def mx_no_such_host(site: Site) -> None:
+    """An MX record names a host that does not exist."""
     _lead_to(site, site.at("mx"))
 
 
-@fault("an MX record holds an address", "mx-is-address")
+@fault("mx-is-address")
 def mx_address(site: Site) -> None:
+    """An MX record holds an address."""
     _lead_to(site, "77.77.11.1")
 
 
-@fault("a null MX stands beside others", "mx-null-with-others")
+@fault("mx-null-with-others")
 def null_mx_beside_others(site: Site) -> None:
+    """A null MX stands beside others."""
     site.records.add(site.name, "MX", "0 .")
 
 
-@fault("an MX record names one label", "mx-single-label")
+@fault("mx-single-label")
 def mx_single_label(site: Site) -> None:
+    """An MX record names one label."""
     _lead_to(site, "mail")
 
 
-@fault("there is no MX record, just an address", "mx-implicit", hosts=1)
+@fault("mx-implicit", hosts=1)
 def mx_missing(site: Site) -> None:
+    """There is no MX record, just an address."""
     place = site.host.place
     site.records.set(site.name, "MX")
     site.records.set(site.name, "A", place.ipv4)
@@ -58,30 +69,31 @@ def mx_missing(site: Site) -> None:
     site.policy.text = (site.policy.text or "").replace(site.host.name, site.name)
 
 
-@fault("a mail host's address is private", "addresses-private")
+@fault("addresses-private")
 def private_address(site: Site) -> None:
+    """A mail host's address is private."""
     _lead_to(site, site.at("mx"))
     site.records.set(site.at("mx"), "A", "10.0.0.25")
+    site.records.set(f"_25._tcp.{site.at('mx')}", "TLSA", tlsa(3, 1, 1, key_digest(new_key())))
 
 
-@fault("the addresses of the mail host have no name", "addresses-no-ptr", hosts=1)
+@fault("addresses-no-ptr", hosts=1)
 def ptr_missing(site: Site) -> None:
+    """The addresses of the mail host have no name."""
     site.host.pointer = None
 
 
-@fault(
-    "the name of the mail host's address has another address",
-    "addresses-ptr-not-confirmed",
-    hosts=1,
-)
+@fault("addresses-ptr-not-confirmed", hosts=1)
 def ptr_not_confirmed(site: Site) -> None:
+    """The name of the mail host's address has another address."""
     site.host.pointer = site.at("elsewhere")
     site.records.set(site.at("elsewhere"), "A", NOBODY.ipv4)
     site.records.set(site.at("elsewhere"), "AAAA", NOBODY.ipv6)
 
 
-@fault("the name of the mail host's address looks dialled-up", "addresses-generic-ptr", hosts=1)
+@fault("addresses-generic-ptr", hosts=1)
 def ptr_generic(site: Site) -> None:
+    """The name of the mail host's address looks dialled-up."""
     place = site.host.place
     site.host.pointer = site.at(f"{place.ipv4.replace('.', '-')}.dynamic")
     site.records.set(site.host.pointer, "A", place.ipv4)

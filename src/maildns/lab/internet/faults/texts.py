@@ -45,13 +45,15 @@ def _reports(site: Site) -> str:
 # --- SPF -------------------------------------------------------------------------------------
 
 
-@fault("there is no SPF record", "spf-record")
+@fault("spf-record")
 def spf_missing(site: Site) -> None:
+    """There is no SPF record."""
     _set_spf(site)
 
 
-@fault("evaluating SPF takes 11 lookups", "spf-too-many-lookups")
+@fault("spf-too-many-lookups")
 def spf_11_lookups(site: Site) -> None:
+    """Evaluating SPF takes 11 lookups."""
     end = _spf(site).removeprefix("v=spf1 ")
     _set_spf(site, f"v=spf1 include:{site.at('_a')} include:{site.at('_b')} {end}")
     for above, count in (("_a", 5), ("_b", 4)):
@@ -62,87 +64,103 @@ def spf_11_lookups(site: Site) -> None:
             site.records.set(one, "TXT", txt(f"v=spf1 ip4:77.77.{200 + count}.{n} -all"))
 
 
-@fault("there are two SPF records", "zone-several-spf")
+@fault("zone-several-spf")
 def spf_two_records(site: Site) -> None:
+    """There are two SPF records."""
     _set_spf(site, _spf(site), "v=spf1 ip4:77.77.201.1 -all")
 
 
-@fault("the SPF record has a syntax error", "spf-syntax")
+@fault("spf-syntax")
 def spf_syntax(site: Site) -> None:
+    """The SPF record has a syntax error."""
     _set_spf(site, _spf(site).replace(" -all", " ip4:77.77.300.1 -all"))
 
 
-@fault("the SPF record ends in +all", "spf-pass-all")
+@fault("spf-pass-all")
 def spf_pass_all(site: Site) -> None:
+    """The SPF record ends in +all."""
     _set_spf(site, _spf(site).replace(" -all", " +all"))
 
 
-@fault("the SPF record ends in ?all", "spf-neutral-all")
+@fault("spf-neutral-all")
 def spf_neutral_all(site: Site) -> None:
+    """The SPF record ends in ?all."""
     _set_spf(site, _spf(site).replace(" -all", " ?all"))
 
 
-@fault("the SPF record includes a name without one", "spf-include-missing")
+@fault("spf-include-missing")
 def spf_include_nowhere(site: Site) -> None:
+    """The SPF record includes a name without one."""
     _set_spf(site, _spf(site).replace("v=spf1", f"v=spf1 include:{site.at('_gone')}"))
 
 
-@fault("evaluating SPF meets three void lookups", "spf-too-many-voids")
+@fault("spf-too-many-voids")
 def spf_3_void_lookups(site: Site) -> None:
+    """Evaluating SPF meets three void lookups."""
     void = " ".join(f"a:{site.at(f'gone{n}')}" for n in (1, 2, 3))
     _set_spf(site, _spf(site).replace("v=spf1", f"v=spf1 {void}"))
 
 
-@fault("the SPF record uses ptr", "spf-ptr")
+@fault("spf-ptr")
 def spf_ptr(site: Site) -> None:
+    """The SPF record uses ptr."""
     _set_spf(site, _spf(site).replace(" -all", " ptr -all"))
 
 
 # --- DMARC -----------------------------------------------------------------------------------
 
 
-@fault("there is no DMARC record", "dmarc-record")
+@fault("dmarc-record")
 def dmarc_missing(site: Site) -> None:
+    """There is no DMARC record."""
     _set_dmarc(site)
 
 
-@fault("there are two DMARC records", "zone-several-dmarc")
+@fault("zone-several-dmarc")
 def dmarc_two_records(site: Site) -> None:
+    """There are two DMARC records."""
     _set_dmarc(site, f"v=DMARC1; p=reject; {_reports(site)}", "v=DMARC1; p=none")
 
 
-@fault("the DMARC policy holds for half of the mail", "dmarc-percent-partial")
+@fault("dmarc-percent-partial")
 def dmarc_pct_50(site: Site) -> None:
+    """The DMARC policy holds for half of the mail."""
     _set_dmarc(site, f"v=DMARC1; p=reject; pct=50; {_reports(site)}")
 
 
-@fault("the DMARC policy asks for nothing, neither action nor reports", "dmarc-no-effect")
+@fault("dmarc-no-effect", "dmarc-policy-none")
 def dmarc_none_without_reports(site: Site) -> None:
+    """The DMARC policy asks for nothing, neither action nor reports."""
     _set_dmarc(site, "v=DMARC1; p=none")
 
 
-@fault("the DMARC policy is none", "dmarc-policy-none")
+@fault("dmarc-policy-none")
 def dmarc_none(site: Site) -> None:
+    """The DMARC policy is none."""
     _set_dmarc(site, f"v=DMARC1; p=none; {_reports(site)}")
 
 
-@fault("DMARC reports go to a domain that has not agreed", "dmarc-report-not-granted")
+@fault("dmarc-report-not-granted")
 def dmarc_no_grant(site: Site) -> None:
+    """DMARC reports go to a domain that has not agreed."""
     _set_dmarc(site, "v=DMARC1; p=reject; rua=mailto:reports@good.lab")
 
 
-@fault("the DMARC record has an unknown policy", "dmarc-syntax")
+@fault("dmarc-syntax")
 def dmarc_syntax(site: Site) -> None:
-    _set_dmarc(site, f"v=DMARC1; p=refuse; {_reports(site)}")
+    """The DMARC record wants an alignment that there is not."""
+    _set_dmarc(site, f"v=DMARC1; p=reject; adkim=strict; {_reports(site)}")
 
 
-@fault("the DMARC policy is being tested, t=y", "dmarc-testing")
+@fault("dmarc-testing")
 def dmarc_testing(site: Site) -> None:
+    """The DMARC policy is being tested, t=y."""
     _set_dmarc(site, f"v=DMARC1; p=reject; t=y; {_reports(site)}")
 
 
-@fault("a wildcard TXT record stands where DMARC is looked for", "zone-wildcard-answers")
+@fault("dmarc-record", "zone-wildcard-answers")
 def wildcard_shadows_dmarc(site: Site) -> None:
+    """A wildcard answers in the place of DMARC."""
     _set_dmarc(site)
     site.records.set(site.at("*"), "TXT", txt("foreign-verification=1f2e3d"))
 
@@ -156,33 +174,39 @@ def _rsa(bits: int) -> str:
     return base64.b64encode(key.public_bytes(serialization.Encoding.DER, form)).decode()
 
 
-@fault("the end of the DKIM key is missing", "dkim-key-unreadable")
+@fault("dkim-key-unreadable")
 def dkim_key_truncated(site: Site) -> None:
+    """The end of the DKIM key is missing."""
     start, _, octets = _key(site).rpartition("p=")
     site.records.set(_key_name(site), "TXT", txt(f"{start}p={octets[:200]}"))
 
 
-@fault("the DKIM key is revoked", "dkim-key-revoked")
+@fault("dkim-key-revoked")
 def dkim_key_revoked(site: Site) -> None:
+    """The DKIM key is revoked."""
     site.records.set(_key_name(site), "TXT", txt("v=DKIM1; k=rsa; p="))
 
 
-@fault("the DKIM key has 512 bits", "dkim-key-too-short")
+@fault("dkim-key-too-short")
 def dkim_key_512(site: Site) -> None:
+    """The DKIM key has 512 bits."""
     site.records.set(_key_name(site), "TXT", txt(f"v=DKIM1; k=rsa; p={_KEY_512}"))
 
 
-@fault("the DKIM key has 1024 bits", "dkim-key-weak")
+@fault("dkim-key-weak")
 def dkim_key_1024(site: Site) -> None:
+    """The DKIM key has 1024 bits."""
     site.records.set(_key_name(site), "TXT", txt(f"v=DKIM1; k=rsa; p={_rsa(1024)}"))
 
 
-@fault("the DKIM key is being tested, t=y", "dkim-testing")
+@fault("dkim-testing")
 def dkim_testing(site: Site) -> None:
+    """The DKIM key is being tested, t=y."""
     record = _key(site).replace("k=rsa;", "k=rsa; t=y;")
     site.records.set(_key_name(site), "TXT", txt(record))
 
 
-@fault("the DKIM selector has two records", "zone-several-dkim")
+@fault("zone-several-dkim")
 def dkim_two_records(site: Site) -> None:
+    """The DKIM selector has two records."""
     site.records.add(_key_name(site), "TXT", txt(f"v=DKIM1; k=rsa; p={_rsa(2048)}"))
