@@ -19,7 +19,7 @@ from maildns.lab.internet.sites import SELECTOR
 pytestmark = pytest.mark.server
 
 RESOLVER = "@127.0.0.1"
-MAILDNS = (sys.executable, "-m", "maildns.cli.main")
+UP = (sys.executable, "-m", "maildns.cli.main", "lab", "up")
 
 
 # --- the healthy part ------------------------------------------------------------------------
@@ -179,6 +179,17 @@ def _traces(name: str) -> list[str]:
     ]
 
 
+def _maildns(*arguments: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, sys.executable, "-m", "maildns.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        cwd="/",
+    )
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -209,9 +220,7 @@ def test_up_runs_a_command_and_hands_on_its_exit_code():
     needed_for_lab()
     before = labs()
     inside = "sh -c 'kdig +short good.lab MX; exit 7'"
-    done = subprocess.run(
-        [*MAILDNS, "lab", "up", "--run", inside], capture_output=True, text=True, timeout=90
-    )
+    done = _maildns("lab", "up", "--run", inside)
     assert done.returncode == 7
     assert "10 mx1.good.lab." in done.stdout
     assert labs() == before
@@ -221,7 +230,7 @@ def test_up_runs_a_command_and_hands_on_its_exit_code():
 @pytest.mark.parametrize("complete", [False, True])  # while the servers start, and afterwards
 def test_signal_ends_all_of_it(number, complete):
     needed_for_lab()
-    with subprocess.Popen([*MAILDNS, "lab", "up"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(UP, stdout=subprocess.PIPE, text=True) as process:
         if complete:
             assert process.stdout is not None
             process.stdout.readline()
@@ -247,15 +256,13 @@ def _first_server_of(process: int) -> str:
 def test_down_removes_what_a_killed_lab_left():
     needed_for_lab()
     with subprocess.Popen(
-        [*MAILDNS, "lab", "up"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        UP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         name = process.stdout.readline().split()[0]
         process.kill()
     assert _traces(name)
-    done = subprocess.run(
-        [*MAILDNS, "lab", "down", "--lab", name], capture_output=True, text=True, timeout=60
-    )
+    done = _maildns("lab", "down", "--lab", name)
     assert done.returncode == 0, done.stderr
     assert _traces(name) == []
 
@@ -263,9 +270,7 @@ def test_down_removes_what_a_killed_lab_left():
 def test_without_root_it_says_what_is_needed():
     needed_for_lab()
     drop = (needed("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups")
-    done = subprocess.run(
-        [*drop, *MAILDNS, "lab", "up"], capture_output=True, text=True, timeout=60, cwd="/"
-    )
+    done = _maildns("lab", "up", before=drop)
     assert done.returncode == 2
     assert "needs root" in done.stderr
     assert "Traceback" not in done.stderr
