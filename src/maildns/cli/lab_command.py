@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 
 app.command("up")(up)
-app.command("enter")(enter)
+app.command("enter", context_settings={"allow_interspersed_args": False})(enter)
 app.command("down")(down)
 
 KEY_NAME = "maildns-lab"

@@ -55,7 +55,7 @@ def enter(
     *,
     lab: Annotated[str | None, typer.Option(help="Which lab, where several run.")] = None,
 ) -> None:
-    """Run a command inside the pretend internet that is up; put -- before its options."""
+    """Run a command inside the pretend internet that is up, such as `maildns check good.lab`."""
     import os
 
     words = command or [os.environ.get("SHELL") or "/bin/sh"]
@@ -129,15 +129,19 @@ def _list_faults() -> None:
 
 def _greet(lab: Internet) -> None:
     console = output()
-    domains = [name for name in lab.sites if name != "mail.lab"]
     console.print(f"{lab.name} is up after {lab.seconds:.1f} s; Ctrl-C stops it", markup=False)
-    console.print(f"domains: {' '.join(domains)}", markup=False)
+    console.print("good.lab   a domain at which nothing is wrong", markup=False)
+    faults = [fault.domain for fault in lab.faults]
+    if faults:
+        console.print(f"{faults[0]} ... {len(faults)} domains, each with one fault:", markup=False)
+        console.print("           `maildns lab up --list-faults` names them", markup=False)
     console.print("from another terminal, as root:", markup=False)
+    domain = faults[0] if faults else "good.lab"
     for line in (
-        "maildns lab enter maildns check good.lab",
-        "maildns lab enter -- kdig +dnssec good.lab MX",
-        "maildns lab enter -- posttls-finger -c -l dane-only -L summary good.lab",
-        "maildns lab enter                    # a shell inside",
+        f"maildns lab enter maildns check {domain}",
+        f"maildns lab enter kdig +dnssec {domain} MX",
+        f"maildns lab enter posttls-finger -c -l dane -L summary {domain}",
+        "maildns lab enter    # a shell inside",
     ):
         console.print(f"  {line}", markup=False)
 

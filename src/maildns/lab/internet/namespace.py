@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -120,6 +121,8 @@ class Namespace:
 
 def require_root() -> None:
     """Raise `UsageError`, saying what is needed, where namespaces cannot be made."""
+    if sys.platform != "linux":
+        raise UsageError("the pretend internet needs Linux, for its network namespaces")
     if os.geteuid() != 0:
         raise UsageError(
             "the pretend internet needs root: it has its own network with ports 25, 53 and 443",

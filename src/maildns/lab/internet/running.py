@@ -48,7 +48,7 @@ R = TypeVar("R")
 PREFIX: Final = "maildns-lab-"
 GOOD: Final = "good.lab"
 PROVIDER: Final = "mail.lab"
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 _ONE_TRY_SECONDS: Final = 1.0
 _RUN: Final = Path("/run")
 _SBIN: Final = ":/usr/local/sbin:/usr/sbin:/sbin"
@@ -116,6 +116,11 @@ class Internet:
     def authorities(self) -> Path:
         """The file of the authority that programs inside trust, PEM."""
         return self.folder / "authority.pem"
+
+    @property
+    def anchor(self) -> str:
+        """The DS record of the root, from which everything inside is validated."""
+        return self._served.anchor
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command *arguments* as it runs inside, trusting the lab's authority."""
@@ -327,7 +332,8 @@ def _require_programs() -> None:
 
 def labs() -> list[str]:
     """The names of the labs on this machine, also of those whose process was killed."""
-    return namespaces(PREFIX)
+    folders = [path.name for path in _RUN.glob(f"{PREFIX}*")]
+    return sorted({*namespaces(PREFIX), *folders})
 
 
 def take_down(name: str) -> None:

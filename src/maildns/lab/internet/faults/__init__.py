@@ -13,7 +13,7 @@ from maildns.lab.internet.faults import zone as _zone  # noqa: F401
 from maildns.lab.internet.faults.fault import FAULTS, Fault
 from maildns.lab.internet.sites import Common, MailHost, Place, Site, healthy
 
-__all__ = ["FAULTS", "Fault", "broken_site", "faults_named"]
+__all__ = ["FAULTS", "Fault", "broken_site", "faults_named", "sound_site"]
 
 ALL = "all"
 
@@ -32,11 +32,20 @@ def faults_named(names: Iterable[str]) -> tuple[Fault, ...]:
 
 
 def broken_site(fault: Fault, common: Common, number: int) -> Site:
-    """The domain `NAME.lab` with *fault*; *number* chooses the addresses of mail hosts of its own."""
-    domain = fault.domain
-    hosts = [
-        MailHost(f"mx{n}.{domain}", Place(20 + n, number + 1)) for n in range(1, fault.hosts + 1)
-    ]
-    site = healthy(domain, common, hosts)
+    """The domain `NAME.lab` with *fault*; see `sound_site`."""
+    site = sound_site(fault, common, number)
     fault.change(site)
     return site
+
+
+def sound_site(fault: Fault, common: Common, number: int) -> Site:
+    """
+    The domain `NAME.lab` before the fault is there.
+
+    *number* chooses the addresses of the mail hosts of its own: 0 to 253, each once in a lab.
+    """
+    hosts = [
+        MailHost(f"mx{n}.{fault.domain}", Place(20 + n, number + 1))
+        for n in range(1, fault.hosts + 1)
+    ]
+    return healthy(fault.domain, common, hosts)
