@@ -129,7 +129,7 @@ def write_postfix(
 
 
 def _listeners(folder: Path, host: MailHost, authority: Authority) -> Iterable[str]:
-    if not host.listening:
+    if not host.listening or host.misbehaves:
         return
     chain = write_certificate(folder / f"{host.name}.pem", host, authority)
     settings = {"myhostname": host.name, "smtpd_tls_chain_files": str(chain), **host.settings}

@@ -213,14 +213,19 @@ class Internet:
             path.write_bytes(key_pem(key) + chain)
             self._write_policy(site)
         imap: dict[str, str] = {}
+        mail = {place: h.misbehaves for h in hosts if h.misbehaves for place in h.place.both}
         for host in hosts:
             if host.answers_clients:
                 path = postfix.write_certificate(folder / f"{host.name}.imap", host, self.authority)
                 imap |= dict.fromkeys(host.place.both, str(path))
-        first = zones.SERVERS["ns1.dns.lab"]
-        relays = dict(zip(zones.UDP_ONLY.both, first.both, strict=True))
+        first = zones.SERVERS["ns1.dns.lab"].both
+        relays = {
+            place: (backend, manner)
+            for server, manner in zones.RELAYS.items()
+            for place, backend in zip(server.both, first, strict=True)
+        }
         silent = list(zones.SILENT.both)
-        wanted = services.Wanted(str(folder), list(WEB.both), imap, silent, relays)
+        wanted = services.Wanted(str(folder), list(WEB.both), imap, silent, relays, mail)
         config = self.folder / "services.json"
         config.write_text(json.dumps(asdict(wanted)), encoding="utf-8")
         self._launch("services", [sys.executable, "-I", services.__file__, str(config)])
@@ -344,7 +349,8 @@ def take_down(name: str) -> None:
 
 def inside(name: str, arguments: Sequence[str]) -> list[str]:
     """The command *arguments* as it runs in the lab *name*, trusting its authority."""
-    path = os.environ.get("PATH", "") + _SBIN
+    own = Path(sys.executable).parent  # where `maildns` is, also under sudo
+    path = f"{own}:{os.environ.get('PATH', '')}{_SBIN}"
     folder = _RUN / name
     settings = [
         f"PATH={path}",

@@ -31,14 +31,16 @@ class Wanted:
     `web` are addresses of the HTTPS server, `sites` the folder of its certificates and policies;
     `imap` maps addresses to certificate files; `silent` are addresses at which questions are
     taken and not answered; `relays` maps addresses to the name servers to which they pass
-    questions over UDP.
+    questions over UDP, and how they pass on the answers: plain, garbage, liar. `mail` maps
+    addresses to what stands at port 25 there: mute, drip, flood, garbage.
     """
 
     sites: str
     web: list[str]
     imap: dict[str, str]
     silent: list[str]
-    relays: dict[str, str]
+    relays: dict[str, tuple[str, str]]
+    mail: dict[str, str]
 
 
 async def serve(wanted: Wanted) -> None:
@@ -52,10 +54,12 @@ async def serve(wanted: Wanted) -> None:
         context = _context(Path(certificate))
         await asyncio.start_server(_imap, address, 993, ssl=context)
     kept = [_silent(address) for address in wanted.silent]
-    for address, backend in wanted.relays.items():
+    for address, (backend, manner) in wanted.relays.items():
         await loop.create_datagram_endpoint(
-            partial(_Relay, backend), local_addr=(address, DNS_PORT)
+            partial(_Relay, backend, manner), local_addr=(address, DNS_PORT)
         )
+    for address, manner in wanted.mail.items():
+        await asyncio.start_server(partial(_no_mail_server, manner), address, 25)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
@@ -137,6 +141,28 @@ async def _imap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+# --- what is no mail server ------------------------------------------------------------------
+
+
+async def _no_mail_server(
+    manner: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Trouble the client in the given *manner*, for as long as it stays."""
+    with suppress(OSError, asyncio.IncompleteReadError):
+        if manner == "garbage":
+            writer.write(bytes(range(256)) * 4 + b"\r\n")
+        elif manner == "mute":
+            await reader.read()
+        while manner in {"drip", "flood"}:
+            # A greeting of many lines that never comes to its last (RFC 5321 section 4.2.1).
+            writer.write(b"220-" if manner == "drip" else b"220-" + b"x" * 4000 + b"\r\n")
+            await writer.drain()
+            if manner == "drip":
+                await asyncio.sleep(0.5)
+                writer.write(b"\r\n")
+    writer.close()
+
+
 # --- name servers that misbehave -------------------------------------------------------------
 
 
@@ -154,8 +180,9 @@ def _silent(address: str) -> tuple[socket.socket, socket.socket]:
 class _Relay(asyncio.DatagramProtocol):
     """Passes questions over UDP to a name server, and its answers back."""
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, manner: str) -> None:
         self._backend = backend
+        self._manner = manner
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -182,7 +209,15 @@ class _Relay(asyncio.DatagramProtocol):
         finally:
             onward.close()
         if self._transport is not None:
-            self._transport.sendto(reply, client)
+            self._transport.sendto(_changed(reply, self._manner), client)
+
+
+def _changed(reply: bytes, manner: str) -> bytes:
+    if manner == "garbage":
+        return reply[:2] + b"\xff" * 60  # the number of the question, so that it is looked at
+    if manner == "liar":
+        return bytes((reply[0] ^ 0xFF,)) + reply[1:]
+    return reply
 
 
 class _Once(asyncio.DatagramProtocol):

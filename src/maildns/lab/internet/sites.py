@@ -118,7 +118,8 @@ class MailHost:
 
     `settings` are parameters of its smtpd beyond the usual. `listening` is false where the port
     is closed, `self_signed` where nobody has issued its certificate, `sends_issuer` false where it
-    shows that alone. `answers_clients` adds the ports for mail programs.
+    shows that alone. `answers_clients` adds the ports for mail programs. `misbehaves` names what
+    stands there instead of a mail server, see `maildns.lab.internet.services`.
     """
 
     name: str
@@ -131,6 +132,7 @@ class MailHost:
     sends_issuer: bool = True
     listening: bool = True
     answers_clients: bool = False
+    misbehaves: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     key: Key = field(default_factory=new_key, repr=False)
     next_key: Key = field(default_factory=new_key, repr=False)

@@ -27,12 +27,17 @@ ROOT_SERVERS: Final = {"a.root-servers.lab": Place(1, 1), "b.root-servers.lab": 
 TLD_SERVERS: Final = {"a.nic.lab": Place(1, 2), "b.nic.lab": Place(2, 2)}
 SILENT: Final = Place(5, 1)  # takes every question and never answers
 UDP_ONLY: Final = Place(5, 2)  # the first name server over UDP; refuses TCP
+GARBAGE: Final = Place(5, 3)  # answers with octets that are no message
+LIAR: Final = Place(5, 4)  # answers with the number of another question
+RELAYS: Final = {UDP_ONLY: "plain", GARBAGE: "garbage", LIAR: "liar"}  # how each passes on answers
 SERVERS: Final = {
     "ns1.dns.lab": Place(3, 1),
     "ns2.dns.lab": Place(4, 1),
     "ns3.dns.lab": Place(4, 2),  # the second server once more
     "ns-silent.dns.lab": SILENT,
     "ns-udp.dns.lab": UDP_ONLY,
+    "ns-garbage.dns.lab": GARBAGE,
+    "ns-liar.dns.lab": LIAR,
 }
 ALIAS: Final = "ns-alias.dns.lab"  # a name server's name that is an alias
 LISTENING: Final = {

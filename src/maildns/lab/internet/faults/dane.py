@@ -165,3 +165,27 @@ def port_closed(site: Site) -> None:
 def greeting_name(site: Site) -> None:
     """The mail host greets with a name that does not exist."""
     site.host.settings["myhostname"] = f"nothing.{site.name}"
+
+
+@fault("smtp-refused", hosts=1)
+def mute_mail_host(site: Site) -> None:
+    """The mail host takes connections and says nothing."""
+    site.host.misbehaves = "mute"
+
+
+@fault("smtp-refused", hosts=1)
+def dripping_mail_host(site: Site) -> None:
+    """The mail host's greeting comes octet by octet and does not end."""
+    site.host.misbehaves = "drip"
+
+
+@fault("smtp-not-smtp", hosts=1)
+def flooding_mail_host(site: Site) -> None:
+    """The mail host's greeting has lines without end."""
+    site.host.misbehaves = "flood"
+
+
+@fault("smtp-not-smtp", hosts=1)
+def garbage_mail_host(site: Site) -> None:
+    """What answers on port 25 does not speak SMTP."""
+    site.host.misbehaves = "garbage"

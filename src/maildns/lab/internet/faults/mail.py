@@ -37,6 +37,14 @@ def mx_no_such_host(site: Site) -> None:
     _lead_to(site, site.at("mx"))
 
 
+@fault("mx-host-unreachable-name")
+def mx_alias_loop(site: Site) -> None:
+    """An MX record names one of two aliases that lead to each other."""
+    _lead_to(site, site.at("mx"))
+    site.records.set(site.at("mx"), "CNAME", f"{site.at('round')}.")
+    site.records.set(site.at("round"), "CNAME", f"{site.at('mx')}.")
+
+
 @fault("mx-is-address")
 def mx_address(site: Site) -> None:
     """An MX record holds an address."""

@@ -92,6 +92,18 @@ def silent_server(site: Site) -> None:
     _servers(site, _FIRST, "ns-silent.dns.lab")
 
 
+@fault("zone-server-silent")
+def garbage_server(site: Site) -> None:
+    """The second name server answers with octets that are no message."""
+    _servers(site, _FIRST, "ns-garbage.dns.lab")
+
+
+@fault("zone-server-silent")
+def lying_server(site: Site) -> None:
+    """The second name server answers with the number of another question."""
+    _servers(site, _FIRST, "ns-liar.dns.lab")
+
+
 @fault("zone-server-without-tcp")
 def tcp_refused(site: Site) -> None:
     """The second name server answers over UDP alone."""
