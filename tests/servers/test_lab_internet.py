@@ -114,6 +114,8 @@ def test_fault_shows_in_the_dns_and_not_at_the_good_domain(internet, fault, ques
     [
         ("77.77.5.1", (), False),  # the silent one
         ("77.77.5.1", ("+tcp",), False),
+        ("77.77.5.3", (), False),  # the one that answers with garbage
+        ("77.77.5.4", (), False),  # the one that answers another question
         ("77.77.5.2", (), True),  # the one without TCP
         ("77.77.5.2", ("+tcp",), False),
         ("2a77:77:5::2", (), True),
