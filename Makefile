@@ -3,7 +3,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check unit servers reference conformance bench clean
+.PHONY: run test check unit servers lab reference conformance bench clean
 
 run: $(VENV)/.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/first-run.sh
@@ -22,6 +22,10 @@ check: $(VENV)/.tested-with
 # Unit tests, doctests, laws, the documentation executed, and the tests against real servers.
 unit: $(VENV)/.tested-with
 	$(BIN)/python -m pytest -n 2 -q -rs
+
+# A pretend internet of real servers to play with, as root: it says how. Ctrl-C ends all of it.
+lab: $(VENV)/.tested-with
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maildns lab up --fault all
 
 # Written anew from the code: the reference pages, and the pictures of the README.
 reference: $(VENV)/.tested-with

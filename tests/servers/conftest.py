@@ -14,7 +14,9 @@ import dns.exception
 import dns.message
 import dns.query
 import pytest
-from programs import needed
+from programs import needed, needed_for_lab
+
+from maildns.lab.internet import Internet
 
 SECRETS = {
     "mail": b"the secret that may do all......",
@@ -164,3 +166,11 @@ def silent() -> Iterator[int]:
     with udp, tcp:
         tcp.listen(16)
         yield udp.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def internet() -> Iterator[Internet]:
+    """The pretend internet with every fault, for reading only: other tests use it as well."""
+    needed_for_lab()
+    with Internet(["all"]) as lab:
+        yield lab

@@ -22,3 +22,16 @@ def needed(*names: str, in_ci: bool = True) -> str:
             pytest.fail(f"{names[0]} is not installed, and in CI it must be")
         pytest.skip(f"{names[0]} is not installed")
     return found
+
+
+LAB_PROGRAMS = ("ip", "knotd", "kdig", "unbound", "postfix", "posttls-finger", "delv")
+
+
+def needed_for_lab() -> None:
+    """Skip the test where the pretend internet cannot be had, saying so; in CI it must be."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("the pretend internet needs root, and in CI it must run")
+        pytest.skip("the pretend internet needs root: it has a network namespace of its own")
+    for name in LAB_PROGRAMS:
+        needed(name)

@@ -1,4 +1,4 @@
-"""`maildns lab`: a signed name server on loopback, to try the whole way without any other."""
+"""`maildns lab`: a signed name server on loopback, or a whole pretend internet, to try things out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maildns.cli.common import output
+from maildns.cli.lab_internet import down, enter, up
 
 if TYPE_CHECKING:
     from maildns.lab import LabServer
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
+
+app.command("up")(up)
+app.command("enter", context_settings={"allow_interspersed_args": False})(enter)
+app.command("down")(down)
 
 KEY_NAME = "maildns-lab"
 KEY_FILE = "tsig.key"
