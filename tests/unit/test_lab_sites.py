@@ -110,7 +110,16 @@ def common() -> Common:
 def _state(site: Site) -> str:
     """Everything of a site that servers show, keys aside."""
     hosts = [
-        (h.pointer, h.names, h.days, h.self_signed, h.sends_issuer, h.listening, h.settings)
+        (
+            h.pointer,
+            h.names,
+            h.days,
+            h.self_signed,
+            h.sends_issuer,
+            h.listening,
+            h.misbehaves,
+            h.settings,
+        )
         for h in site.hosts
     ]
     servers = (site.name_servers, site.delegated_to, site.second_behind, site.second_lame)

@@ -119,8 +119,8 @@ class Internet:
 
     @property
     def anchor(self) -> str:
-        """The DS record of the root, from which everything inside is validated."""
-        return self._served.anchor
+        """The DS record of the root, from which everything inside is validated: `. IN DS ...`."""
+        return f". IN DS {self._served.anchor}"
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command *arguments* as it runs inside, trusting the lab's authority."""

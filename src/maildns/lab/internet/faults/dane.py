@@ -39,13 +39,13 @@ def tlsa_missing_on_one_mx(site: Site) -> None:
     site.records.set(site.hosts[1].tlsa_name, "TLSA")
 
 
-@fault("dane-unsigned", hosts=1, refused=False)
+@fault("dane-unsigned", "dnssec-unsigned", hosts=1, refused=False)
 def tlsa_unsigned(site: Site) -> None:
     """TLSA records in a zone without DNSSEC."""
     site.signing.signed = False
 
 
-@fault("dane-lookup-bogus", hosts=1, refused=True)
+@fault("dane-lookup-bogus", "dnssec-bogus", hosts=1, refused=True)
 def tlsa_bogus(site: Site) -> None:
     """The signature of the TLSA records is false."""
     site.signing.broken.add((site.host.tlsa_name, "TLSA"))

@@ -22,19 +22,19 @@ def bogus_signature(site: Site) -> None:
     site.signing.broken.add((site.name, "MX"))
 
 
-@fault("dnssec-expired", refused=True)
+@fault("dnssec-bogus", "dnssec-signature-expired", refused=True)
 def expired_signature(site: Site) -> None:
     """All signatures have expired."""
     site.signing.until_days = -2
 
 
-@fault("dnssec-expires-soon", refused=False)
+@fault("dnssec-signature-expiring", refused=False)
 def signature_expires_soon(site: Site) -> None:
     """The signatures expire tomorrow."""
     site.signing.until_days = 0.9
 
 
-@fault("dnssec-ds-mismatch", refused=True)
+@fault("dnssec-bogus", "dnssec-ds-stale", refused=True)
 def ds_mismatch(site: Site) -> None:
     """The DS record is of a key that the zone does not have."""
     site.signing.ds_matches = False
@@ -52,13 +52,13 @@ def nsec3_iterations(site: Site) -> None:
     site.signing.iterations = 50
 
 
-@fault("dnssec-algorithm", refused=False)
+@fault("dnssec-algorithm", "dnssec-ds-uncounted", refused=False)
 def algorithm_5(site: Site) -> None:
     """Signed with RSASHA1, algorithm 5."""
     site.signing.algorithm = Algorithm.RSASHA1
 
 
-@fault("dnssec-algorithm", refused=False)
+@fault("dnssec-algorithm", "dnssec-ds-uncounted", refused=False)
 def algorithm_7(site: Site) -> None:
     """Signed with RSASHA1-NSEC3-SHA1, algorithm 7."""
     site.signing.algorithm = Algorithm.RSASHA1NSEC3SHA1
