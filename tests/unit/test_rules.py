@@ -11,7 +11,7 @@ from maildns.rules import all_rules
 from maildns.zonelint import lint_any
 
 RULES = all_rules()
-PREFIXES = sorted({kind.protocol for kind in KINDS.values()} | {"plan", "tsig", "zone"})
+PREFIXES = sorted({kind.protocol for kind in KINDS.values()} | {"dnssec", "plan", "tsig", "zone"})
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.bad]
 WITHOUT = [rule for rule in RULES.values() if not rule.bad]
 TESTS = Path(__file__).parents[1]

@@ -13,7 +13,8 @@ from typing import Any
 
 from maildns.ask import Inquiry, Outcome, Question, Together
 from maildns.audit.facts import DnsFacts, SelectorFacts
-from maildns.audit.facts.zone import ask_servers, zone_facts
+from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
+from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
 from maildns.audit.selectors import common_selectors
 from maildns.dnsdata import name
 from maildns.protocols import (
@@ -78,6 +79,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
+    policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
     second = yield from together.run(
         [
             _many([tlsrpt.record_lookup(host) for host in dict.fromkeys(hosts)]),
@@ -86,7 +88,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _many([caa.relevant(host) for host in certified]),
             _destinations(owner, record),
             _selectors(domain, scope),
-            ask_servers(zone, _direct_questions(domain) if scope.servers else []),
+            _zone_and_servers(domain, zone, policy_host, scope),
         ]
     )
     reports, names, helo, permitted, destinations, selectors, zone = second
@@ -128,6 +130,17 @@ def _direct_questions(domain: str) -> list[Question]:
         *(Question(domain, rrtype) for rrtype in ("SOA", "NS", "MX", "TXT")),
         *(Question(owner, "TXT") for owner in below),
     ]
+
+
+def _zone_and_servers(
+    domain: str, zone: ZoneFacts, policy_host: str, scope: Scope
+) -> Inquiry[ZoneFacts]:
+    """The zone's keys and what belongs to them, then what each of its servers says."""
+    signed = yield from ask_dnssec(zone.apex, policy_host)
+    if not scope.servers:
+        return zone
+    more = direct_dnssec(domain, zone.apex) if signed else []
+    return (yield from ask_servers(zone, [*_direct_questions(domain), *more]))
 
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
+from maildns.audit.checks import dnssec as dnssec
+from maildns.audit.checks import dnssec_signatures as dnssec_signatures
 from maildns.audit.checks import mail as mail
