@@ -8,20 +8,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-pytest.importorskip("maildns.audit.probing")
-
-from maildns.audit.probing import LivePolicyFetcher, Probed, probe
-from maildns.net.probe import LiveProber, ProbeOptions
-
 from maildns import Resolver, run
 from maildns.audit import checks as _registered  # noqa: F401 - its import registers the rules
 from maildns.audit.facts import DnsFacts, Earlier, Facts
 from maildns.audit.gathering import gather
+from maildns.audit.probing import LivePolicyFetcher, Probed, probe
 from maildns.audit.registry import judge
 from maildns.audit.result import Result, Status
 from maildns.finding import registered_rules
 from maildns.lab.internet import FAULTS, GOOD, Fault, Internet
 from maildns.lab.internet.sites import LAN_SERVER, PUBLIC_RESOLVER
+from maildns.net.probe import LiveProber, ProbeOptions
 
 pytestmark = pytest.mark.server
 

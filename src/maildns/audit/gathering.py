@@ -13,7 +13,8 @@ from typing import Any
 
 from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
 from maildns.audit.facts import DnsFacts, SelectorFacts
-from maildns.audit.facts.zone import ask_servers, zone_facts
+from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
+from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
 from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
@@ -73,6 +74,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
+    policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
     second = yield from together.run(
         [
             in_step([_reports(host) for host in dict.fromkeys(hosts)]),
@@ -83,7 +85,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _destinations(owner, record),
             _ask_mail_hosts(_report_hosts(record)),
             _selectors(domain, scope),
-            ask_servers(zone, _direct_questions(domain) if scope.servers else []),
+            _zone_and_servers(domain, zone, policy_host, scope),
             live_questions(domain, mail.names, has_policy=sts.record is not None),
         ]
     )
@@ -159,6 +161,17 @@ def _direct_questions(domain: str) -> list[Question]:
         *(Question(domain, rrtype) for rrtype in ("SOA", "NS", "MX", "TXT")),
         *(Question(owner, "TXT") for owner in below),
     ]
+
+
+def _zone_and_servers(
+    domain: str, zone: ZoneFacts, policy_host: str, scope: Scope
+) -> Inquiry[ZoneFacts]:
+    """The zone's keys and what belongs to them, then what each of its servers says."""
+    signed = yield from ask_dnssec(zone.apex, policy_host)
+    if not scope.servers:
+        return zone
+    more = direct_dnssec(domain, zone.apex) if signed else []
+    return (yield from ask_servers(zone, [*_direct_questions(domain), *more]))
 
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:

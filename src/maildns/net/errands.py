@@ -72,6 +72,13 @@ class _Way(NamedTuple):
 _Timer: TypeAlias = "tuple[float, Channel[Errand], int, Errand]"
 
 
+def _is_waiting(timer: _Timer) -> bool:
+    """Whether what the timer is for is still on its way."""
+    until, channel, identity, errand = timer
+    waiting = channel.pending.get(identity)
+    return waiting is not None and waiting[0] is errand and errand.until == until
+
+
 class Errands:
     """All errands of one run; *resolver* says how they are done, at most *in_flight* at once."""
 
@@ -144,8 +151,10 @@ class Errands:
     # --- setting out --------------------------------------------------------------
 
     def _main_server(self) -> _Way | None:
-        """The server that is asked first; None where there is none to be reached by UDP."""
+        """The server that is asked first; None where none is reached by UDP, or all is validated."""
         rules = self._rules
+        if self._resolver.validates:
+            return None
         if not rules.servers or rules.servers[0].transport is not Transport.UDP:
             return None
         server = rules.servers[0]
@@ -299,18 +308,13 @@ class Errands:
     def _expire(self, now: float) -> None:
         """Give up what was not answered in time."""
         for timers in self._timers.values():
-            while timers:
-                until, channel, identity, errand = timers[0]
-                waiting = channel.pending.get(identity)
-                if waiting is not None and waiting[0] is errand and errand.until == until:
-                    if until > now:
-                        break
+            while timers and (timers[0][0] <= now or not _is_waiting(timers[0])):
+                timer = timers.popleft()
+                if _is_waiting(timer):
+                    _, channel, identity, errand = timer
                     del channel.pending[identity]
                     self._flying -= 1
-                    timers.popleft()
                     self._fail(errand, errand.goes_to, TimeoutError())
-                else:
-                    timers.popleft()
 
     def _patience(self, seconds: float) -> float:
         """How long there is nothing to do but wait."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from maildns.ask import Answer, DirectQuestion, Outcome, Question
 from maildns.errors import UsageError
@@ -21,6 +21,7 @@ from maildns.net.servers import Server, Transport, parse_server, system_resolver
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from maildns.net.chain import Trust
     from maildns.net.exchange import Exchanger
     from maildns.net.lookup import Reply, Rules, Send
 
@@ -44,10 +45,15 @@ class Resolver:
     A `DirectQuestion` goes to the server that it names, on *direct_port* where it names none,
     as `maildns.net.direct` says.
 
+    With *validate* the signatures are checked here, from the root's keys down or from *anchors*,
+    DS records in presentation form (`maildns.net.validation`); "auto" does so where the AD bit of
+    no server is believed. *wall_clock* tells the seconds since 1970 that they are judged by.
+
     Answers are cached for their TTL, and a question that is on its way is not asked
     again; `forget` empties the cache. Threads may share a resolver.
 
-    Raises `UsageError` for a server that is not spelled right or numbers that make no sense.
+    Raises `UsageError` for a server or an anchor that is not spelled right, for numbers that make no
+    sense, and where *validate* meets servers that are not asked to recurse.
     """
 
     def __init__(  # noqa: PLR0913 - the knobs of one resolver, each given by name
@@ -63,7 +69,10 @@ class Resolver:
         authoritative: bool = False,
         ca_file: str = "",
         direct_port: int = 53,
+        validate: bool | Literal["auto"] = False,
+        anchors: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(servers, str):
             raise UsageError("servers is a list of texts, not one text")
@@ -80,6 +89,8 @@ class Resolver:
             "authoritative": authoritative,
             "ca_file": ca_file,
             "direct_port": direct_port,
+            "validate": validate,
+            "anchors": tuple(anchors),
         }
         self.servers, self._trusted = _chosen(servers, transport, trusted)
         self.timeout_seconds = timeout_seconds
@@ -95,6 +106,7 @@ class Resolver:
         self._in_flight: dict[Question, Future[Answer]] = {}
         self._validating: dict[Server, bool] = {}
         self._exchanger: Exchanger | None = None
+        self._trust = self._trust_of(validate, anchors, wall_clock)
 
     def __repr__(self) -> str:
         return f"Resolver(servers={[str(server) for server in self.servers]})"
@@ -119,6 +131,31 @@ class Resolver:
         with self._lock:
             self._cache.clear()
             self._validating.clear()
+        if self._trust is not None:
+            self._trust.forget()
+
+    @property
+    def validates(self) -> bool:
+        """Whether signatures are checked here."""
+        return self._trust is not None
+
+    def _trust_of(
+        self,
+        validate: bool | Literal["auto"],
+        anchors: Sequence[str],
+        wall_clock: Callable[[], float],
+    ) -> Trust | None:
+        """What validation rests on; None where it is not wanted."""
+        if validate == "auto":
+            rules = self.rules()
+            validate = self._recursive and not any(map(rules.trusts, self.servers))
+        if not validate:
+            return None
+        if not self._recursive:
+            raise UsageError("only what recursive servers answer can be validated here")
+        from maildns.net.chain import Trust
+
+        return Trust(anchors, wall_clock) if anchors else Trust(clock=wall_clock)
 
     # --- answering ----------------------------------------------------------------
 
@@ -226,7 +263,11 @@ class Resolver:
 
         if isinstance(question, DirectQuestion):
             return direct_lookup(question, self.direct_port)
-        return lookup(question, self.rules())
+        if self._trust is None:
+            return lookup(question, self.rules())
+        from maildns.net.validation import validated_lookup
+
+        return validated_lookup(question, self.rules(), self._trust)
 
     @property
     def exchanger(self) -> Exchanger:

@@ -9,6 +9,8 @@ from maildns.audit.checks import clients as clients
 from maildns.audit.checks import dane as dane
 from maildns.audit.checks import dkim as dkim
 from maildns.audit.checks import dmarc as dmarc
+from maildns.audit.checks import dnssec as dnssec
+from maildns.audit.checks import dnssec_signatures as dnssec_signatures
 from maildns.audit.checks import mail as mail
 from maildns.audit.checks import mtasts as mtasts
 from maildns.audit.checks import mtasts_live as mtasts_live
