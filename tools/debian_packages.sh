@@ -3,7 +3,7 @@
 set -eu
 missing=""
 for pair in named:bind9 named-checkzone:bind9-utils delv:bind9-dnsutils openssl:openssl chromium:chromium opendkim:opendkim \
-    opendkim-testmsg:opendkim-tools node:nodejs; do
+    opendkim-testmsg:opendkim-tools node:nodejs nsd:nsd; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0

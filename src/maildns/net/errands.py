@@ -302,15 +302,14 @@ class Errands:
             while timers:
                 until, channel, identity, errand = timers[0]
                 waiting = channel.pending.get(identity)
-                if waiting is not None and waiting[0] is errand and errand.until == until:
-                    if until > now:
-                        break
+                silent = waiting is not None and waiting[0] is errand and errand.until == until
+                if silent and until > now:
+                    break
+                timers.popleft()
+                if silent:
                     del channel.pending[identity]
                     self._flying -= 1
-                    timers.popleft()
                     self._fail(errand, errand.goes_to, TimeoutError())
-                else:
-                    timers.popleft()
 
     def _patience(self, seconds: float) -> float:
         """How long there is nothing to do but wait."""
