@@ -186,9 +186,11 @@ def name_server(zones: dict[str, str]) -> Iterator[NameServer]:
             )
             parts.append(f'zone:\n  name: "{origin}"\n  zonefile: "{number}.zone"\n')
         config.write_text("".join(parts))
-        process = subprocess.Popen([program("nsd"), "-d", "-c", str(config)])
+        process = subprocess.Popen(
+            [program("nsd"), "-d", "-c", str(config)], stderr=subprocess.DEVNULL
+        )
         try:
-            wait_for(port)
+            wait_for(port, process)
             yield NameServer(port, config)
         finally:
             process.terminate()
@@ -210,20 +212,28 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trying:
-        trying.bind(("127.0.0.1", 0))
-        return int(trying.getsockname()[1])
+    """A port that was free a moment ago, on both addresses, for UDP and TCP."""
+    for port in range(15353, 16353):
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                for address in ("127.0.0.1", "127.0.0.2"):
+                    with socket.socket(socket.AF_INET, kind) as trying:
+                        trying.bind((address, port))
+        except OSError:
+            continue
+        return port
+    sys.exit("no port is free")
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when the name server answers."""
     until = time.monotonic() + 30
-    while time.monotonic() < until:
+    while time.monotonic() < until and process.poll() is None:
         with Resolver(servers=[f"127.0.0.1:{port}"], timeout_seconds=0.3, tries=1) as asking:
             if asking.answer([Question("ns1.lab.example", "A")])[0].found:
                 return
-    sys.exit("NSD does not answer")
+        time.sleep(0.05)
+    sys.exit(f"NSD does not answer; it ended with {process.poll()}")
 
 
 if __name__ == "__main__":

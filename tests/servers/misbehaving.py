@@ -18,6 +18,11 @@ def with_address(query):
     return response.to_wire()
 
 
+def with_authority(query):
+    """The same, of one who has authority."""
+    return with_address(query)[:2] + b"\x84" + with_address(query)[3:]
+
+
 def with_rcode(query, rcode):
     response = dns.message.make_response(query)
     response.set_rcode(rcode)
@@ -25,8 +30,12 @@ def with_rcode(query, rcode):
 
 
 @contextmanager
-def udp_server(respond, threads=1):
-    """A port that answers each query with what *respond* makes of it: octets, or several."""
+def udp_server(respond, threads=1, clients=None):
+    """
+    A port that answers each query with what *respond* makes of it: octets, or several.
+
+    Writes the ports that asked into *clients*, by the ids of the queries.
+    """
     asked = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
@@ -40,6 +49,8 @@ def udp_server(respond, threads=1):
                 except TimeoutError:
                     continue
                 asked.append(wire)
+                if clients is not None:
+                    clients[int.from_bytes(wire[:2], "big")] = client[1]
                 made = respond(dns.message.from_wire(wire))
                 for octets in made if isinstance(made, list) else [made]:
                     server.sendto(octets, client)

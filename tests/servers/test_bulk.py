@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from misbehaving import MISBEHAVIOUR, udp_server
+from misbehaving import MISBEHAVIOUR, udp_server, with_address, with_authority
 
 from maildns.ask import DirectQuestion, Outcome, Question
+from maildns.errors import UsageError
 from maildns.lab import LabServer
 from maildns.net.bulk import run_bulk
 from maildns.net.resolver import Resolver
@@ -160,3 +164,157 @@ def test_both_drivers_judge_misbehaviour_alike(name, respond):
             questions, lambda: Resolver(servers=[server], timeout_seconds=0.2, tries=1)
         )
     assert {answer.outcome for answer in answers} == {Outcome.UNREACHABLE}, name
+
+
+# --- many at once ---------------------------------------------------------------------
+
+
+def test_a_dead_inquiry_ends_at_its_own_deadline_and_stops_no_other(lab, silent):
+    asked = [Question(f"n{number}.wild.example.com", "TXT") for number in range(300)]
+    dead = DirectQuestion("example.com", "TXT", f"127.0.0.1:{silent}")
+
+    def stubborn():
+        answers = []
+        for _ in range(20):
+            answers += yield (dead, Question("example.com", "TXT"))
+        return answers
+
+    started = time.monotonic()
+    ended = {}
+    inquiries = [stubborn(), *(one(question) for question in asked)]
+    resolver = Resolver(servers=[lab.server])
+    for number, verdict in run_bulk(inquiries, resolver, in_flight=50, deadline_seconds=1.5):
+        ended[number] = (time.monotonic() - started, verdict)
+    assert len(ended) == 301
+    assert all(verdict.found for number, (_, verdict) in ended.items() if number)
+    seconds, answers = ended[0]
+    assert max(late for number, (late, _) in ended.items() if number) < seconds < 4
+    assert {answer.outcome for answer in answers[::2]} == {Outcome.UNREACHABLE}
+    assert answers[0].detail == "no answer before the deadline"
+    assert answers[1].found
+
+
+def test_silence_ends_every_inquiry_at_its_deadline(silent):
+    resolver = Resolver(servers=[f"127.0.0.1:{silent}"], timeout_seconds=0.3, tries=50)
+    started = time.monotonic()
+    answers = bulk(
+        [Question(f"{n}.example", "A") for n in range(500)], resolver, deadline_seconds=1
+    )
+    assert {answer.outcome for answer in answers} == {Outcome.UNREACHABLE}
+    assert time.monotonic() - started < 6  # three windows, one after the other
+
+
+def test_what_is_on_its_way_or_known_is_not_asked_again():
+    with udp_server(lambda query: time.sleep(0.05) or with_address(query)) as (port, asked):
+        resolver = Resolver(servers=[f"127.0.0.1:{port}"])
+        answers = bulk([Question("a.example", "A")] * 50, resolver, window=10)
+    assert all(answer.found for answer in answers)
+    assert sum(b"\x01a\x07example" in octets for octets in asked) == 1
+
+
+def test_a_server_is_never_asked_more_at_once_than_was_said():
+    most = []
+
+    def slow(query):
+        time.sleep(0.01)
+        return with_address(query)
+
+    with udp_server(slow) as (port, asked):
+        resolver = Resolver(servers=[f"127.0.0.1:{port}"], timeout_seconds=5, trusted=False)
+        inquiries = (one(Question(f"{n}.example", "A")) for n in range(40))
+        for done, _ in enumerate(run_bulk(inquiries, resolver, in_flight=3), start=1):
+            most.append(len(asked) - done)
+    assert max(most) <= 3
+
+
+def test_a_dead_server_in_front_does_not_hide_the_living_one(lab, silent):
+    resolver = Resolver(servers=[f"127.0.0.1:{silent}", lab.server], timeout_seconds=0.2)
+    assert all(answer.found for answer in bulk([Question("example.com", "TXT")] * 3, resolver))
+
+
+def test_a_forged_datagram_does_not_drown_the_true_one():
+    def forged_first(query):
+        wrong = (query.id ^ 1).to_bytes(2, "big") + with_address(query)[2:]
+        other = dns.message.make_query("evil.example", "A", id=query.id)
+        return [wrong, b"garbage", with_address(other), with_address(query)]
+
+    with udp_server(forged_first) as (port, _):
+        server = f"127.0.0.1:{port}"
+        questions = [Question("a.example", "A"), DirectQuestion("a.example", "A", server)]
+        found, direct = bulk(questions, Resolver(servers=[server], tries=1, timeout_seconds=1))
+    assert found.found
+    assert "not authoritative" in direct.detail
+
+
+def test_a_reply_from_another_address_is_not_taken():
+    """It comes to the right port, with the right id and question: only the sender is another."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.2", 0))
+
+        def elsewhere(query):
+            reply = with_authority(query)
+            other.sendto(reply, ("127.0.0.1", port_of[query.id]))
+            return []
+
+        port_of = {}
+        with udp_server(elsewhere, clients=port_of) as (port, _):
+            question = DirectQuestion("a.example", "A", f"127.0.0.1:{port}")
+            (answer,) = bulk([question], Resolver(timeout_seconds=0.3))
+    assert answer.outcome is Outcome.UNREACHABLE
+    assert "no answer within" in answer.detail
+    assert port_of
+
+
+def test_what_one_inquiry_raises_is_raised_and_ends_all(lab):
+    closed = []
+
+    def lasting():
+        try:
+            yield (Question("example.com", "TXT"),)
+            yield (DirectQuestion("example.com", "TXT", "127.0.0.1:1"),)
+        finally:
+            closed.append(True)
+
+    def broken():
+        yield (Question("example.com", "MX"),)
+        raise UsageError("this one is broken")
+
+    with pytest.raises(UsageError, match="this one is broken"):
+        list(run_bulk([lasting(), broken()], Resolver(servers=[lab.server])))
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [Question("a.example", "NOSUCH"), Question("a.example", "ANY"), DirectQuestion("a.example", "A", "x.example"),
+     DirectQuestion("a.example", "A", "127.0.0.1", "pigeon")],
+    ids=str,
+)  # fmt: skip
+def test_a_question_that_cannot_be_put_is_misuse(question):
+    with pytest.raises(UsageError):
+        bulk([question], Resolver(servers=["127.0.0.1"]))
+
+
+@pytest.mark.parametrize("how", [{"window": 0}, {"in_flight": 0}, {"deadline_seconds": 0}], ids=str)
+def test_numbers_that_make_no_sense_are_misuse(how):
+    with pytest.raises(UsageError):
+        list(run_bulk([], Resolver(servers=["127.0.0.1"]), **how))
+
+
+def test_without_a_server_nothing_is_known():
+    (answer,) = bulk(
+        [Question("a.example", "A")],
+        Resolver(servers=["127.0.0.1:1"], tries=1, timeout_seconds=0.2),
+    )
+    assert answer.outcome is Outcome.UNREACHABLE
+    assert list(run_bulk([], Resolver(servers=["127.0.0.1:1"]))) == []
+
+
+def test_an_ipv6_server_is_asked_where_there_is_a_way():
+    with LabServer({"example.com": ZONE}, address="::1") as running:
+        question = DirectQuestion("mail.example.com", "A", "0:0:0:0:0:0:0:1")
+        (answer,) = assert_same([question], lambda: Resolver(direct_port=running.port))
+    assert answer.found
+    far = DirectQuestion("example.com", "A", "2001:db8::53")
+    (answer,) = assert_same([far], Resolver)
+    assert answer.outcome is Outcome.UNREACHABLE

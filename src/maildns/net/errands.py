@@ -72,13 +72,6 @@ class _Way(NamedTuple):
 _Timer: TypeAlias = "tuple[float, Channel[Errand], int, Errand]"
 
 
-def _is_waiting(timer: _Timer) -> bool:
-    """Whether what the timer is for is still on its way."""
-    until, channel, identity, errand = timer
-    waiting = channel.pending.get(identity)
-    return waiting is not None and waiting[0] is errand and errand.until == until
-
-
 class Errands:
     """All errands of one run; *resolver* says how they are done, at most *in_flight* at once."""
 
@@ -308,10 +301,14 @@ class Errands:
     def _expire(self, now: float) -> None:
         """Give up what was not answered in time."""
         for timers in self._timers.values():
-            while timers and (timers[0][0] <= now or not _is_waiting(timers[0])):
-                timer = timers.popleft()
-                if _is_waiting(timer):
-                    _, channel, identity, errand = timer
+            while timers:
+                until, channel, identity, errand = timers[0]
+                waiting = channel.pending.get(identity)
+                silent = waiting is not None and waiting[0] is errand and errand.until == until
+                if silent and until > now:
+                    break
+                timers.popleft()
+                if silent:
                     del channel.pending[identity]
                     self._flying -= 1
                     self._fail(errand, errand.goes_to, TimeoutError())
