@@ -8,7 +8,7 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
@@ -46,12 +46,13 @@ class Scope:
     """
     How far to look.
 
-    `selectors` are DKIM selectors to ask for, each with where it is known from; `common_selectors`
-    says whether those that many services use are tried as well; `servers` whether every name
-    server of the zone is asked by itself.
+    `selectors` are DKIM selectors to ask for, each with where it is known from, `selectors_of`
+    those of single domains; `common_selectors` says whether those that many services use are tried
+    as well; `servers` whether every name server of the zone is asked by itself.
     """
 
     selectors: tuple[tuple[str, str], ...] = ()
+    selectors_of: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     common_selectors: bool = True
     servers: bool = True
 

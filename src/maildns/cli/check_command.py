@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from maildns.cli import check_options as options
+from maildns.cli.check_fix import mend
+from maildns.cli.check_looking import Looking
 from maildns.cli.common import (
+    CONFIG,
     ExitCode,
     JsonOption,
     ServerOption,
     WorldOption,
+    YesOption,
     emit,
     output,
     write,
@@ -35,6 +40,16 @@ def command(
     *,
     file: options.DomainFile = None,
     profile: options.ProfileName = "default",
+    selector: options.Selectors = None,
+    message: options.Messages = None,
+    config: options.ConfigFile = None,
+    view: options.Views = None,
+    live: options.Live = True,
+    deep: options.Deep = False,
+    servers: options.Servers = True,
+    deadline: options.Deadline = 15.0,
+    ca_file: options.CaFile = None,
+    memory: options.Memory = None,
     world: WorldOption = None,
     server: ServerOption = None,
     whole: options.Whole = False,
@@ -47,6 +62,8 @@ def command(
     out: options.Out = None,
     fail_on: options.FailOn = "bad",
     fail_below: options.FailBelow = "",
+    fix: options.Fix = False,
+    yes: YesOption = False,
 ) -> None:
     """
     Audit live domains: what is right, what is wrong, what could not be known, and the mend.
@@ -59,17 +76,57 @@ def command(
         return
     forms = {"json": json, "sarif": sarif, "junit": junit, "html": html, "markdown": markdown}
     form = _form({**forms, "table": table})
-    chosen = _profile(profile, fail_on, fail_below)
-    audits = _audits(_names(domains or (), file), world, server or ())
-    shown = form is None and out is None
-    found = list(_assessed(audits, chosen, show=shown, whole=whole))
-    failed = _failed(found, fail_on, fail_below)
-    if not shown:
-        _print(form or "markdown", found, chosen, failed=failed, out=out)
+    wanted = Wanted(form, out, _profile(profile, fail_on, fail_below), fail_on, fail_below, whole)
+    looking = Looking(
+        world=world,
+        servers=tuple(server or ()),
+        selectors=tuple(selector or ()),
+        messages=tuple(message or ()),
+        config=None if fix else config,
+        views=tuple(view or ()),
+        live=live,
+        deep=deep,
+        every_server=servers,
+        deadline_seconds=deadline,
+        ca_file=ca_file,
+        memory=memory,
+    )
+    found, failed = _check(looking, _names(domains or (), file), wanted)
+    if fix:
+        mend(found, config or CONFIG, world, server or (), yes=yes)
+    else:
+        _leave(found, failed=failed)
+
+
+def _leave(found: Iterable[Assessment], *, failed: bool) -> None:
+    """Tell the shell how it went."""
     if failed:
         raise typer.Exit(ExitCode.FINDINGS)
     if any(one.score.unsure or not one.known for one in found):
         raise typer.Exit(ExitCode.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to come of the check: its form, its judge, and when it fails."""
+
+    form: str | None
+    out: Path | None
+    profile: Profile
+    fail_on: str
+    fail_below: str
+    whole: bool
+
+
+def _check(looking: Looking, names: Sequence[str], wanted: Wanted) -> tuple[list[Assessment], bool]:
+    """Check *names* and print what was found; whether it fails."""
+    shown = wanted.form is None and wanted.out is None
+    audits = looking.audits(names)
+    found = list(_assessed(audits, wanted.profile, show=shown, whole=wanted.whole))
+    failed = _failed(found, wanted.fail_on, wanted.fail_below)
+    if not shown:
+        _print(wanted.form or "markdown", found, wanted.profile, failed=failed, out=wanted.out)
+    return found, failed
 
 
 # --- what is asked for ----------------------------------------------------------------
@@ -125,15 +182,6 @@ def _listed(file: Path) -> Iterator[str]:
 
 
 # --- checking -------------------------------------------------------------------------
-
-
-def _audits(names: Sequence[str], world: Path | None, servers: Sequence[str]) -> Iterator[Audit]:
-    from maildns.audit.checking import check_domain
-    from maildns.wiring import world_of
-
-    answering = world_of(world, servers)
-    for name in names:
-        yield check_domain(name, answering)
 
 
 def _assessed(

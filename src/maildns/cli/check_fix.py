@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from maildns.audit.assessment import Assessment
 from maildns.cli.common import errors, output
 from maildns.errors import InputError
 
+if TYPE_CHECKING:
+    from maildns.audit.assessment import Assessment
 
-def fix(
+
+def mend(
     found: Sequence[Assessment],
     config: Path,
     world: Path | None,

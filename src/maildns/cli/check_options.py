@@ -34,8 +34,21 @@ Views = Annotated[
         help="Compare what this name server shows, such as lan=192.0.2.53, with the public DNS.",
     ),
 ]
-Smtp = Annotated[
-    bool, typer.Option("--smtp/--no-smtp", help="Talk to the mail servers; no mail is sent.")
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live/--no-live",
+        help="Talk to the mail servers (no mail is sent) and fetch the MTA-STS policy.",
+    ),
+]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Talk to each server again to see what lesser TLS it takes.")
+]
+Memory = Annotated[
+    Path | None,
+    typer.Option(
+        "--memory", help="Remember in this file what was seen, to notice what changes wrongly."
+    ),
 ]
 Servers = Annotated[
     bool,
@@ -58,6 +71,14 @@ FailOn = Annotated[
 ]
 FailBelow = Annotated[
     str, typer.Option("--fail-below", metavar="GRADE", help="Exit with 1 for a worse grade.")
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Look for the DKIM selectors that this description names; with --fix, where to write.",
+    ),
 ]
 Fix = Annotated[
     bool, typer.Option("--fix", help="Write a maildns.toml that mends the domains, and its plan.")
