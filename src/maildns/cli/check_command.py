@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -69,14 +69,13 @@ def command(
     Audit live domains: what is right, what is wrong, what could not be known, and the mend.
 
     Exits with 1 for a result as bad as --fail-on says or a grade below --fail-below; with 3 when
-    nothing is wrong as far as can be known, but not all can be; else with 0.
+    nothing is wrong as far as is known, but not all is; else with 0.
     """
     if profile == "list":
         _list_profiles()
         return
     forms = {"json": json, "sarif": sarif, "junit": junit, "html": html, "markdown": markdown}
-    form = _form({**forms, "table": table})
-    wanted = Wanted(form, out, _profile(profile, fail_on, fail_below), fail_on, fail_below, whole)
+    wanted = Wanted({**forms, "table": table}, out, profile, fail_on, fail_below, whole)
     looking = Looking(
         world=world,
         servers=tuple(server or ()),
@@ -110,9 +109,9 @@ def _leave(found: Iterable[Assessment], *, failed: bool) -> None:
 class Wanted:
     """What is to come of the check: its form, its judge, and when it fails."""
 
-    form: str | None
+    forms: Mapping[str, bool]
     out: Path | None
-    profile: Profile
+    profile: str
     fail_on: str
     fail_below: str
     whole: bool
@@ -120,19 +119,20 @@ class Wanted:
 
 def _check(looking: Looking, names: Sequence[str], wanted: Wanted) -> tuple[list[Assessment], bool]:
     """Check *names* and print what was found; whether it fails."""
-    shown = wanted.form is None and wanted.out is None
-    audits = looking.audits(names)
-    found = list(_assessed(audits, wanted.profile, show=shown, whole=wanted.whole))
+    form = _form(wanted.forms)
+    profile = _profile(wanted.profile, wanted.fail_on, wanted.fail_below)
+    shown = form is None and wanted.out is None
+    found = list(_assessed(looking.audits(names), profile, show=shown, whole=wanted.whole))
     failed = _failed(found, wanted.fail_on, wanted.fail_below)
     if not shown:
-        _print(wanted.form or "markdown", found, wanted.profile, failed=failed, out=wanted.out)
+        _print(form or "markdown", found, profile, failed=failed, out=wanted.out)
     return found, failed
 
 
 # --- what is asked for ----------------------------------------------------------------
 
 
-def _form(asked: dict[str, bool]) -> str | None:
+def _form(asked: Mapping[str, bool]) -> str | None:
     """The one form that is asked for; None: for people, on the terminal."""
     wanted = [name for name, yes in asked.items() if yes]
     if len(wanted) > 1:
