@@ -79,7 +79,10 @@ class Fix:
     rrtype: str = ""
 
     def __str__(self) -> str:
-        return self.says if self.record is None else f"{self.says}: {self.record}"
+        if self.record is None:
+            return self.says
+        place = f"{self.owner}. {self.rrtype} " if self.owner else ""
+        return f"{self.says}: {place}{self.record}"
 
 
 @dataclass(frozen=True, slots=True)

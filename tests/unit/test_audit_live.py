@@ -283,11 +283,6 @@ NOTES = [
         "addresses-other-ptr",
         "agrees, but is another",
     ),
-    (
-        facts(at=world(without=["mx.example.com. TXT"])),
-        "addresses-helo-without-spf",
-        "nothing at the host's name",
-    ),
     (facts(at=world(records=[])), "dane-missing", "the zone is signed"),
     (
         facts(policy=fetched(POLICY.replace("max", "mx: old.example.com\nmax"))),
@@ -328,16 +323,6 @@ ADDRESSES = [
         ),
         "addresses-generic-ptr",
         "the name of a line",
-    ),
-    (
-        names('mx.example.com. TXT "v=spf1 ip4:8.8.8.8 -all"', without=["mx.example.com. TXT"]),
-        "addresses-helo-spf-fails",
-        "another address",
-    ),
-    (
-        names('mx.example.com. TXT "v=spf1 nonsense -all"', without=["mx.example.com. TXT"]),
-        "addresses-helo-spf-fails",
-        "not valid",
     ),
 ]
 

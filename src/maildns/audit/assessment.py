@@ -46,8 +46,7 @@ class Assessment:
     @property
     def mends(self) -> list[Mend]:
         """The records that mend what is bad or could be better."""
-        wrong = (Status.BAD, Status.WARN)
-        return mends(one for _, one in self.all() if one.status in wrong or one.note)
+        return mends(self.having(Status.BAD, Status.WARN))
 
 
 def assess(audit: Audit, profile: Profile) -> Assessment:

@@ -55,8 +55,23 @@ def _rdata(rrtype: str, text: str) -> Rdata | None:
 
 
 def mends(results: Iterable[Result]) -> list[Mend]:
-    """Each record once, in the order of the results."""
-    found = {
-        (made.name, made.rdata): made for result in results if (made := mend_of(result)) is not None
-    }
+    """
+    Each record once; of several that would take each other's place, that for the worst fault.
+
+    A mend is the whole record that stands there, with one fault less, so two of them for the same
+    record cannot both be published: when the first is in place, the next check gives the second.
+    """
+    found: dict[tuple[object, ...], Mend] = {}
+    for result in sorted(results, key=lambda one: -one.status.rank):
+        made = mend_of(result)
+        if made is not None:
+            found.setdefault(_place(made), made)
     return list(found.values())
+
+
+def _place(mend: Mend) -> tuple[object, ...]:
+    """What a mend takes the place of: one text of its kind, or just the same record."""
+    if not isinstance(mend.rdata, Txt):
+        return (mend.name, mend.rdata)
+    kind = mend.rdata.text.replace(";", " ").partition(" ")[0].lower()
+    return (mend.name, mend.rdata.rrtype, kind)

@@ -39,7 +39,7 @@ def mend(
     sight = look_around((), world, servers)
     parked = tuple(name for name in known if takes_no_mail(sight.survey(name)))
     kept = tuple(name for name in known if name not in parked)
-    describe(Answers(kept, parked=parked), sight, config, yes=yes)
+    describe(Answers(kept, parked=parked, mend=True), sight, config, yes=yes)
     _, plan = planned(config, world, list(servers))
     show_plan(plan, output())
     errors().print(f"edit {config} as you like; then: maildns plan, maildns apply", markup=False)

@@ -50,6 +50,7 @@ class Answers:
     tls_reports_to: tuple[str, ...] = ()
     clients: bool = False
     parked: tuple[str, ...] = ()
+    mend: bool = False  # leave out what works no more, such as a percentage in DMARC
 
 
 def command(
@@ -321,6 +322,8 @@ def _dmarc(given: Answers, found: Survey | None, domain: str) -> DmarcRecord:
             record,
             aggregate_reports_to=dmarc.build(reports_to=reports).aggregate_reports_to,
         )
+    if given.mend:  # RFC 9989 section 9.3: pct, rf and ri are historic
+        record = replace(record, percent=None, report_format=(), report_interval=None)
     if given.policy or record.policy is None:
         record = replace(record, policy=dmarc.build(policy=given.policy or "none").policy)
     return record

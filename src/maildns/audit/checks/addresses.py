@@ -16,8 +16,6 @@ from maildns.protocols.addresses import Iprev, IprevResult
 from maildns.protocols.addresses.lint import NO_PTR, NOT_CONFIRMED, PTR_UNKNOWN
 from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.mx.evaluate import MailHost
-from maildns.protocols.spf import SpfVerdict
-from maildns.protocols.spf.record import SpfResult
 
 NO_IPV4 = rule(
     "addresses-no-ipv4",
@@ -44,25 +42,6 @@ OTHER_NAME = rule(
     the server greets others by the name of its address.""",
     reference="RFC 1912 section 2.1",
 )
-HELO_WITHOUT_SPF = rule(
-    "addresses-helo-without-spf",
-    Severity.INFO,
-    "the host's own name has no SPF record",
-    help="""Bounces have no sender, so receivers look at the SPF record of the name in HELO. Without one
-    anyone can greet by this name, and the bounces of this host count for nothing. Publish v=spf1 a
-    -all at it.""",
-    reference="RFC 7208 section 2.4",
-)
-HELO_SPF_FAILS = rule(
-    "addresses-helo-spf-fails",
-    Severity.WARN,
-    "the SPF record of the host's own name does not allow its address",
-    help="""When the server greets by this name from this address, receivers take it for forged, and its
-    bounces with it. Add the address to the record; v=spf1 a -all is what most hosts need.""",
-    reference="RFC 7208 section 2.4",
-)
-
-_REFUSING = {SpfResult.FAIL, SpfResult.SOFTFAIL, SpfResult.NEUTRAL}
 
 
 @check("addresses")
@@ -134,32 +113,6 @@ def _asked_for(result: Result, iprev: Iprev, host: str) -> Result:
     """Where there is no PTR record, the one to ask the owner of the address for."""
     if result.rule != NO_PTR.id or not host:
         return result
-    record = f"{_spelled(iprev.address)[1]}. PTR {host}."
-    return replace(result, fix=Fix("have the owner of the address publish", record))
-
-
-@check("addresses")
-def greetings(facts: Facts) -> Iterator[Result]:
-    """A host that greets by its own name passes SPF (RFC 7208 section 2.3)."""
-    for (host, address), verdict in facts.dns.helo_spf.items():
-        if host != facts.domain:  # that one is judged with the domain's own record
-            result = _greeting(facts, host, _spelled(address)[0], verdict)
-            if result is not None:
-                yield result
-
-
-def _greeting(facts: Facts, host: str, address: str, verdict: SpfVerdict) -> Result | None:
-    subject, answer = f"{host} [{address}]", facts.dns.answer(host, "TXT")
-    if verdict.result is SpfResult.NONE:
-        fix = Fix("publish", f'{host}. TXT "v=spf1 a -all"')
-        return broken(HELO_WITHOUT_SPF, subject, "", answer, fix=fix)
-    if verdict.result is SpfResult.PASS:
-        return ok(HELO_SPF_FAILS, subject, "greeting by its own name it passes SPF", answer)
-    if verdict.result is SpfResult.TEMPERROR:
-        return unknown(HELO_SPF_FAILS, subject, verdict.problem, answer)
-    fix = Fix("publish", f'{host}. TXT "v=spf1 a -all"')
-    if verdict.result in _REFUSING:
-        says = f"greeting by its own name it gets {verdict.result} from {verdict.term or 'SPF'}"
-    else:
-        says = f"the record is not valid: {verdict.problem}"
-    return broken(HELO_SPF_FAILS, subject, says, answer, fix=fix)
+    owner = _spelled(iprev.address)[1]
+    fix = Fix("have the owner of the address publish", f"{host}.", owner, "PTR")
+    return replace(result, fix=fix)

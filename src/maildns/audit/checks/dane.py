@@ -161,7 +161,7 @@ def _publish(owner: str, tls: TlsShown) -> Fix | None:
     leaf = certificate_facts(tls.chain_der[0])
     if leaf is None:
         return None
-    return Fix("publish", f"{owner}. TLSA {dane.from_certificate(leaf.certificate)}")
+    return Fix("publish", str(dane.from_certificate(leaf.certificate)), owner, "TLSA")
 
 
 # --- records beside certificates ------------------------------------------------------

@@ -120,7 +120,10 @@ def _applies(dns: DnsFacts, newer: DmarcVerdict, place: str) -> Iterator[Result]
     reading = read_leniently(text)
     for tag in reading.dropped if reading is not None else ():
         unsaid |= _FOLLOWS.get(tag, frozenset())  # from the fault, which is told itself
-    faults = [one for one in _linted(text) if one.rule not in unsaid]
+    linted = _linted(text)
+    if any(one.rule == rules.NO_REPORTS_AT_NONE.id for one in linted):
+        unsaid |= {rules.POLICY_NONE.id}  # p=none without reports: it says more
+    faults = [one for one in linted if one.rule not in unsaid]
     yield from of_findings(faults, answer, subject=answer.question.name)
     if all(one.severity is not Severity.ERROR for one in faults):
         says = f"inherited from {place}: {text[:300]}" if inherited else text[:300]

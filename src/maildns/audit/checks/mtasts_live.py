@@ -145,7 +145,8 @@ def _id(facts: Facts, policy: StsPolicy, evidence: Evidence) -> Iterator[Result]
     if before == policy or earlier.sts_id != record.id:
         yield ok(SAME_ID, facts.domain, f"the id {record.id} goes with the policy", evidence)
         return
-    fix = Fix("publish", f'{facts.dns.sts.owner}. TXT "v=STSv1; id={facts.now:%Y%m%d%H%M%S};"')
+    fresh = f"v=STSv1; id={facts.now:%Y%m%d%H%M%S};"
+    fix = Fix("publish", fresh, facts.dns.sts.owner, "TXT")
     says = f"the policy is another than before, under the same id {record.id}"
     yield broken(SAME_ID, facts.domain, says, evidence, fix=fix)
 

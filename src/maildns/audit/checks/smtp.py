@@ -151,7 +151,8 @@ def greeting(facts: Facts) -> Iterator[Result]:
             yield _broken_off(talk)
         else:
             yield ok(NO_EHLO, place(talk), f"it greets: {talk.banner[:100]}", seen(talk))
-        if talk.milliseconds > SLOW_MILLISECONDS:
+        # One that never came so far is not slow but broken.
+        if talk.milliseconds > SLOW_MILLISECONDS and talk.stage is Stage.DONE:
             says = f"it took {talk.milliseconds / 1000:.0f} seconds to come to TLS"
             yield broken(SLOW, place(talk), says, seen(talk))
 

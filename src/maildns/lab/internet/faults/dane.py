@@ -167,13 +167,13 @@ def greeting_name(site: Site) -> None:
     site.host.settings["myhostname"] = f"nothing.{site.name}"
 
 
-@fault("smtp-greeting-refuses", "smtp-slow", hosts=1)
+@fault("smtp-greeting-refuses", hosts=1)
 def mute_mail_host(site: Site) -> None:
     """The mail host takes connections and says nothing."""
     site.host.misbehaves = "mute"
 
 
-@fault("smtp-greeting-refuses", "smtp-slow", hosts=1)
+@fault("smtp-greeting-refuses", hosts=1)
 def dripping_mail_host(site: Site) -> None:
     """The mail host's greeting comes octet by octet and does not end."""
     site.host.misbehaves = "drip"

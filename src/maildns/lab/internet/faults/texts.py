@@ -128,7 +128,7 @@ def dmarc_pct_50(site: Site) -> None:
     _set_dmarc(site, f"v=DMARC1; p=reject; pct=50; {_reports(site)}")
 
 
-@fault("dmarc-no-effect", "dmarc-policy-none")
+@fault("dmarc-no-effect")
 def dmarc_none_without_reports(site: Site) -> None:
     """The DMARC policy asks for nothing, neither action nor reports."""
     _set_dmarc(site, "v=DMARC1; p=none")
