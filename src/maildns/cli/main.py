@@ -19,7 +19,7 @@ COMMANDS = {
     "prove": "Run the receivers' algorithms over the planned records.",
     "apply": "Publish the plan: show, ask, write, read back.",
     "export": "Print the records for a zone file, a web form or another tool.",
-    "check": "Audit live domains: what is right, what is wrong, and the mend.",
+    "check": "Audit live domains: what is right, what is wrong, what could not be known, and the mend.",
     "lint": "Complain about records, a zone file or standard input.",
     "explain": "Say in plain words what a record means, tag by tag.",
     "rule": "Show what a rule checks, why, and the mend.",
