@@ -34,6 +34,7 @@ BAD = Result(
     (ANSWER,),
     Fix("end with ~all", "v=spf1 mx ~all"),
 )
+GONE = Result("zone-domain-missing", Status.BAD, "example.com", "the domain does not exist")
 WARN = Result("dmarc-policy-none", Status.WARN, "example.com", "p=none asks receivers for nothing")
 UNKNOWN = Result("mx-records", Status.UNKNOWN, "example.com", "no answer within 3 s")
 NOTE = Result("spf-upper-case", Status.OK, "example.com", "V=SPF1", note=True)

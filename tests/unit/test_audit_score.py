@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from audits import BAD, IDLE, NOTE, OK, UNKNOWN, WARN, assessed
+from audits import BAD, GONE, IDLE, NOTE, OK, UNKNOWN, WARN, assessed
 
 from maildns.audit.profiles import profile_named, profiles
 from maildns.audit.registry import TOPICS
@@ -20,6 +20,7 @@ SCORES = [
     ([OK, WARN, WARN], 95, "A", "a rule takes its points once"),
     ([OK, BAD], 75, "C", "what is bad takes 25"),
     ([OK, NOTE, IDLE], 100, "A", "notes and what does not apply take nothing"),
+    ([GONE], 0, "F", "a domain that does not exist has no points at all"),
     ([UNKNOWN], 100, "", "where nothing could be known there is no grade"),
     ([OK, UNKNOWN], 100, "A", "silence takes nothing; it is counted beside the grade"),
 ]

@@ -239,7 +239,8 @@ def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
     One that is an alias exists, whatever it leads to; what a wildcard answers does not.
     """
     home, wildcard = yield _domainkey_questions(domain)
-    wanted = {key_name(one, domain): (one, source) for one, source in scope.selectors}
+    named = (*scope.selectors, *scope.selectors_of.get(domain, ()))
+    wanted = {key_name(one, domain): (one, source) for one, source in named}
     tries = scope.common_selectors and home.outcome is not Outcome.NO_NAME  # RFC 8020
     if tries:
         wanted = _common(common_selectors(), domain) | wanted

@@ -2,7 +2,7 @@
 The score and the grade: what a list of results comes to, explained line by line.
 
 It starts at 100. Each rule that is broken takes its points once, however many names break it:
-25 for `bad`, 5 for `warn`, unless the profile says otherwise. What could not be known takes
+25 for `bad`, 5 for `warn`, unless the profile says otherwise; a domain that does not exist has none. What could not be known takes
 nothing and is counted beside the grade; where nothing at all could be known there is no grade.
 """
 
@@ -15,6 +15,8 @@ from typing import Final
 from maildns.audit.result import Result, Status
 
 POINTS: Final[Mapping[Status, int]] = {Status.BAD: 25, Status.WARN: 5}
+# Where nothing is left that mail could rest on.
+ALL_POINTS: Final = frozenset({"zone-domain-missing"})
 GRADES: Final = ("A", "B", "C", "D", "F")
 _LEAST: Final = (("A", 90), ("B", 80), ("C", 50), ("D", 25))
 
@@ -65,6 +67,7 @@ def score(results: Iterable[Result], points: Mapping[str, int] | None = None) ->
         usual = POINTS.get(result.status)
         if usual is None:
             continue
+        usual = 100 if result.rule in ALL_POINTS else usual
         amount = usual if points is None else points.get(result.rule, usual)
         before = taken.get(result.rule)
         if before is None or before.points < amount:

@@ -99,6 +99,7 @@ class _Validation:
 
     def _failed(self, outcome: Outcome, status: DnssecStatus, detail: str) -> Answer:
         seen = self.chain.seen
+        detail = detail.removeprefix(f"{self.question}: ")  # which everybody knows who asked
         return Answer(self.question, outcome, dnssec=status, detail=detail, seen=seen)
 
     def _follow(self, qname: Name) -> Steps[None]:
