@@ -19,7 +19,7 @@ from datetime import datetime
 from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, cast
 
 import maildns.audit.checks as _registered  # noqa: F401 - its import registers the checks
 from maildns.ask import Answer, Outcome, Question
@@ -41,8 +41,8 @@ class Audit:
 
     def __init__(self, domain: str, results: Mapping[str, list[Result]], facts: Facts) -> None:
         self.domain = domain
-        self._results: Mapping[str, list[Result]] | None = results
-        self._facts: Facts | None = facts
+        self._results = results
+        self._facts = facts
 
     def __repr__(self) -> str:
         return f"Audit({self.domain!r})"
@@ -50,22 +50,12 @@ class Audit:
     @property
     def results(self) -> Mapping[str, list[Result]]:
         """What each check came to, by topic."""
-        if self._results is None:
-            self._results = self._unpack_results()
         return self._results
 
     @property
     def facts(self) -> Facts:
         """All that was known when it was judged."""
-        if self._facts is None:
-            self._facts = self._gather_again()
         return self._facts
-
-    def _unpack_results(self) -> Mapping[str, list[Result]]:
-        raise NotImplementedError
-
-    def _gather_again(self) -> Facts:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +111,7 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
             running[ours] = process
         while running:
             for ready in wait(list(running)):
-                yield from _received(ready, running)  # type: ignore[arg-type]  # a Connection
+                yield from _received(cast("Connection", ready), running)
     finally:
         for connection, process in running.items():
             connection.close()
@@ -197,8 +187,6 @@ class _Delivered(Audit):
         answers: bytes,
     ) -> None:
         self.domain = domain
-        self._results = None
-        self._facts = None
         self._how = how
         self._rows = results
         self._packed_answers = answers
@@ -209,13 +197,17 @@ class _Delivered(Audit):
         packed = pickle.loads(self._packed_answers)  # noqa: S301 - from a process of our own
         return [unpack(one) for one in packed]
 
-    def _unpack_results(self) -> Mapping[str, list[Result]]:
+    @cached_property
+    def results(self) -> Mapping[str, list[Result]]:
+        """What each check came to, by topic."""
         return {
             topic: [_DeliveredResult(self, row) for row in found]
             for topic, found in self._rows.items()
         }
 
-    def _gather_again(self) -> Facts:
+    @cached_property
+    def facts(self) -> Facts:
+        """All that was known when it was judged, gathered again from the answers that there were."""
         scope, now = self._how
         return Facts(run(gather(self.domain, scope), _Had(self.answers)), now)
 
