@@ -38,7 +38,7 @@ MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
 MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
 MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
 MAX_REPORT_HOSTS = 10  # that reports shall go to
-_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "CNAME", "SPF")
+_PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "SPF")
 
 
 @dataclass(frozen=True, slots=True)

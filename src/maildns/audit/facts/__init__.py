@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 from maildns.ask import Answer, Outcome, Question
 from maildns.audit.facts.zone import ZoneFacts
@@ -71,9 +72,10 @@ class DnsFacts:
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
-        question = Question(name, rrtype)
-        known = self.answers.get(question)
-        return known or Answer(question, Outcome.UNREACHABLE, detail="it was not asked")
+        known = self.answers.get(cast("Question", (name, rrtype)))  # which equals the tuple it is
+        if known is not None:
+            return known
+        return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The TXT records at *name*, as text."""
