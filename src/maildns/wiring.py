@@ -91,7 +91,7 @@ def world_of(file: Path | None, servers: Sequence[str] = ()) -> BlockingWorld:
     if file is None:
         from maildns.net.resolver import Resolver
 
-        return Resolver(servers=tuple(servers))
+        return Resolver(servers=tuple(servers), validate="auto")
     from maildns.net.world import World
 
     return World.from_zone(read_text(file), path=file)

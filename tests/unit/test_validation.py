@@ -325,7 +325,7 @@ TAMPERED = [
 
 
 @pytest.mark.parametrize(
-    "question, tamper, says", TAMPERED, ids=[f"{row[0]}: {row[2][:60]}" for row in TAMPERED]
+    "question, tamper, says", TAMPERED, ids=[f"{at}: {row[0]}" for at, row in enumerate(TAMPERED)]
 )
 def test_what_was_changed_is_bogus_and_the_fault_is_named(question, tamper, says, trust):
     answer, _ = ask(question, TREE, trust, tamper)

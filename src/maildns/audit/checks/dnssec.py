@@ -68,11 +68,10 @@ def chain(facts: Facts) -> Iterator[Result]:
 
 
 def _other_names(facts: Facts) -> Iterator[tuple[str, list[Answer]]]:
-    """Each mail host with its TLSA name, and the host of the MTA-STS policy."""
+    """Each mail host, and the host of the MTA-STS policy; TLSA records are judged with DANE."""
     for host in dict.fromkeys(facts.dns.mail.names):
         if host != facts.domain:
-            kinds = [facts.dns.answer(host, rrtype) for rrtype in ("A", "AAAA")]
-            yield host, [*kinds, facts.dns.answer(f"_25._tcp.{host}", "TLSA")]
+            yield host, [facts.dns.answer(host, rrtype) for rrtype in ("A", "AAAA")]
     policy = f"mta-sts.{facts.domain}"
     answer = facts.dns.answer(policy, "A")
     if facts.dns.sts.record is not None and answer.outcome is not Outcome.UNREACHABLE:
