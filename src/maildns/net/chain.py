@@ -29,7 +29,7 @@ from maildns.ask import Seen
 from maildns.net.anchors import ROOT_ANCHORS, Anchors, parse_anchors
 from maildns.net.convert import name_from_dns, ttl_from_dns
 from maildns.net.denial import Denial, Denied, Nsec3Denial, NsecDenial
-from maildns.net.lookup import UDP_PAYLOAD, Failure, Reply, Rules, Send
+from maildns.net.lookup import UDP_PAYLOAD, Failure, Reply, Rules, Send, seen_of
 from maildns.net.sections import Name, RRset, Section, is_expanded
 from maildns.net.servers import Server, Transport
 from maildns.net.signatures import Budget, Untrusted, anchored_keys, usable_anchors, verify
@@ -263,7 +263,7 @@ class Chain:
             reply = yield from self._exchange(server, name, rdtype)
             fault = self._fault(server, reply)
             if not fault and isinstance(reply, dns.message.Message):
-                self.seen = self.seen or self._evidence(server, reply)
+                self.seen = self.seen or seen_of(server, reply, self.trust.clock())
                 return reply
             faults[fault] = None
             if self.refused:
@@ -297,11 +297,6 @@ class Chain:
         if not (reply.flags & (dns.flags.RA | dns.flags.AA) or reply.answer):
             return f"{server}: does not look names up for others"
         return ""
-
-    def _evidence(self, server: Server, reply: dns.message.Message) -> Seen:
-        rcode = dns.rcode.to_text(reply.rcode())
-        authoritative = bool(reply.flags & dns.flags.AA)
-        return Seen(str(server), rcode, at=self.trust.clock(), authoritative=authoritative)
 
 
 def _told(known: Known) -> Zone | None:

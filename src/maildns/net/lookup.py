@@ -279,16 +279,7 @@ class Asking:
     def seen(self, reply: Reply) -> Seen:
         """Where *reply* came from."""
         now = self.rules.clock()
-        if isinstance(reply, Failure):
-            return Seen(at=now)
-        return Seen(
-            str(self.server),
-            dns.rcode.to_text(reply.rcode()),
-            reply.time * 1000,
-            now,
-            bool(reply.flags & dns.flags.AA),
-            len(reply.wire or b""),
-        )
+        return Seen(at=now) if isinstance(reply, Failure) else seen_of(self.server, reply, now)
 
 
 @dataclass(slots=True)
@@ -393,4 +384,16 @@ def _behind(walk: Walk, rest: Answer, status: DnssecStatus) -> Answer:
         aliases=aliases,
         ttl_seconds=min(known, default=None),
         dnssec=max(status, rest.dnssec, key=_WEAKNESS.index),
+    )
+
+
+def seen_of(server: Server, reply: dns.message.Message, at: float) -> Seen:
+    """Where *reply* came from, at the time *at*."""
+    return Seen(
+        str(server),
+        dns.rcode.to_text(reply.rcode()),
+        reply.time * 1000,
+        at,
+        bool(reply.flags & dns.flags.AA),
+        len(reply.wire or b""),
     )
