@@ -223,3 +223,10 @@ quarantine = Table(
     UniqueConstraint("digest"),
 )
 arrivals = _clustered("arrivals", _octets("digest", key=True), _number("received"))
+memos = _clustered(
+    "memos",
+    _text("kind", key=True),
+    _text("key", key=True),
+    _text("text"),
+    _number("at"),
+)

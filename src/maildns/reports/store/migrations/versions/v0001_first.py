@@ -234,3 +234,12 @@ def _others() -> None:
         sa.PrimaryKeyConstraint("digest"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "memos",
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("text", _TEXT, nullable=False),
+        sa.Column("at", _NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key"),
+        sqlite_with_rowid=False,
+    )
