@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 
 from maildns import reports
 from maildns.errors import ReportError
@@ -20,7 +22,9 @@ from maildns.reports.cleaning import clean
 from maildns.reports.keeping import Arrival
 from maildns.reports.model import (
     AggregateReport,
+    DkimAuth,
     FailureReport,
+    PublishedPolicy,
     ReportHead,
     ReportKind,
     Row,
@@ -42,19 +46,9 @@ _BROKEN = (
     TypeError,
     ValueError,
 )
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_POLICY = attrgetter(*(one.name for one in fields(PublishedPolicy)))
 EvaluationColumns = tuple[str, int, int, str, str, str, str, str, str]
-
-
-@dataclass(slots=True)
-class Counts:
-    """The messages of a report by what became of them."""
-
-    messages: int = 0
-    passed: int = 0
-    dkim_aligned: int = 0
-    spf_aligned: int = 0
-    quarantined: int = 0
-    rejected: int = 0
 
 
 @dataclass(slots=True)
@@ -81,7 +75,9 @@ class PreparedReport:
     messages: array[int] = field(default_factory=lambda: array("q"))
     numbers: array[int] = field(default_factory=lambda: array("L"))
     evaluations: list[EvaluationColumns] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
+    total: int = 0
+    # by what became of them: passed, DKIM aligned, SPF aligned, quarantined, rejected
+    counts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     selectors: dict[tuple[str, str, str], int] = field(default_factory=dict)
     policies: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)
     failures: list[tuple[int, TlsFailure]] = field(default_factory=list)
@@ -163,10 +159,9 @@ def _placed(payload: Payload, problem: str) -> str:
 def aggregate_columns(report: AggregateReport | AggregateReader) -> PreparedReport:
     """Lay out an aggregate report; raises ReportError for a count beyond belief."""
     batches = report.batches() if isinstance(report, AggregateReader) else [report.rows]
-    published = asdict(report.published)
-    domain = published.pop("domain")
+    domain, *policy = _POLICY(report.published)
     made = _begun(ReportKind.AGGREGATE, report.head, domain)
-    made.published = json.dumps({key: value for key, value in published.items() if value})
+    made.published = _encode(policy)
     kinds = _rows(made, batches)
     _sum(made, kinds)
     oddities = report.oddities if isinstance(report, AggregateReader) else report.head.oddities
@@ -192,26 +187,31 @@ def _sum(made: PreparedReport, kinds: list[tuple[object, ...]]) -> None:
     totals = [0] * len(kinds)
     for number, messages in zip(made.numbers, made.messages, strict=True):
         totals[number] += messages
-    counts = made.counts
+    passed = dkim = spf = quarantined = rejected = 0
+    selectors = made.selectors
     for kind, messages in zip(kinds, totals, strict=True):
-        row = Row("", messages, *kind)  # type: ignore[arg-type]
-        dkim, spf = row.dkim_aligned == "pass", row.spf_aligned == "pass"
-        made.evaluations.append(_evaluation(row, dkim=dkim, spf=spf))
-        counts.messages += messages
-        counts.passed += messages * row.passes
-        counts.dkim_aligned += messages * dkim
-        counts.spf_aligned += messages * spf
-        counts.quarantined += messages * (row.disposition == "quarantine")
-        counts.rejected += messages * (row.disposition == "reject")
-        for auth in set(row.dkim):
-            made.selectors[auth] = made.selectors.get(auth, 0) + messages
+        evaluation, auths = _evaluation(kind)
+        made.evaluations.append(evaluation)
+        disposition, dkim_aligned, spf_aligned = evaluation[:3]
+        passed += messages * (dkim_aligned | spf_aligned)
+        dkim += messages * dkim_aligned
+        spf += messages * spf_aligned
+        quarantined += messages * (disposition == "quarantine")
+        rejected += messages * (disposition == "reject")
+        for auth in auths:
+            selectors[auth] = selectors.get(auth, 0) + messages
+    made.total = sum(totals)
+    made.counts = (passed, dkim, spf, quarantined, rejected)
 
 
-def _evaluation(row: Row, *, dkim: bool, spf: bool) -> EvaluationColumns:
-    return (
+@lru_cache(4096)
+def _evaluation(kind: tuple[object, ...]) -> tuple[EvaluationColumns, tuple[DkimAuth, ...]]:
+    """Lay out what a row says beside address and count, and give its DKIM results, each once."""
+    row = Row("", 0, *kind)  # type: ignore[arg-type]  # a row without its first two
+    columns = (
         row.disposition,
-        int(dkim),
-        int(spf),
+        int(row.dkim_aligned == "pass"),
+        int(row.spf_aligned == "pass"),
         row.header_from,
         row.envelope_from,
         row.envelope_to,
@@ -219,10 +219,11 @@ def _evaluation(row: Row, *, dkim: bool, spf: bool) -> EvaluationColumns:
         _json(row.spf),
         _json(row.overrides),
     )
+    return columns, tuple(dict.fromkeys(row.dkim))
 
 
 def _json(value: Sequence[object]) -> str:
-    return json.dumps(value, separators=(",", ":")) if value else ""
+    return _encode(value) if value else ""
 
 
 def tls_columns(report: TlsReport) -> PreparedReport:
@@ -240,7 +241,7 @@ def tls_columns(report: TlsReport) -> PreparedReport:
             (policy.domain, policy.type, strings, hosts, policy.successful, policy.failed)
         )
         made.failures.extend((number, TlsFailure(*_cleaned(one))) for one in policy.failures)
-        made.counts.messages += policy.successful + policy.failed
+        made.total += policy.successful + policy.failed
     made.head = _head(report.head, report.head.oddities, "")
     made.content = _content(made)
     return made
@@ -272,22 +273,15 @@ def _begun(kind: ReportKind, head: ReportHead, domain: str) -> PreparedReport:
 
 
 def _head(head: ReportHead, oddities: tuple[str, ...], schema: str) -> str:
-    said = {
-        "schema": schema,
-        "contact": head.contact,
-        "extra_contact": head.extra_contact,
-        "generator": head.generator,
-        "errors": head.errors,
-        "oddities": oddities,
-    }
-    return json.dumps({key: value for key, value in said.items() if value})
+    said = (schema, head.contact, head.extra_contact, head.generator, head.errors, oddities)
+    return _encode(said)
 
 
 def _content(made: PreparedReport) -> bytes:
     """Digest what it says, without who wrapped it how, and without what was odd."""
     said = [made.begins, made.ends, made.published, made.evaluations, made.policies, made.failures]
     return _digest(
-        json.dumps(said).encode(),
+        _encode(said).encode(),
         ",".join(made.addresses).encode("utf-8", "replace"),
         made.messages.tobytes(),
         ",".join(map(str, made.numbers)).encode() if len(made.evaluations) > 1 else b"",
@@ -311,12 +305,12 @@ def failure_columns(report: FailureReport) -> PreparedFailure:
     )
     columns = (
         *map(clean, texts),
-        json.dumps(report.feedback),
-        json.dumps(report.header_fields),
+        _encode(report.feedback),
+        _encode(report.header_fields),
     )
     arrived = None if report.arrived is None else int(report.arrived.timestamp())
     domain = clean(report.reported_domain)
-    said = json.dumps([domain, arrived, columns]).encode()
+    said = _encode([domain, arrived, columns]).encode()
     return PreparedFailure(domain, arrived, _digest(said), columns, report.redacted)
 
 

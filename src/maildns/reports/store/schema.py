@@ -71,8 +71,8 @@ reports = Table(
     _number("ends"),
     _text("reporter"),
     _text("report_id"),
-    _text("head"),  # JSON: what `ReportHead` has besides, and the schema
-    _text("published"),  # JSON: `PublishedPolicy` without the domain
+    _text("head"),  # JSON: schema, contact, extra contact, generator, errors, oddities
+    _text("published"),  # JSON: `PublishedPolicy` from `policy` on
     _text("source"),
     _text("sender"),
     _text("ip"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count, islice, repeat
+from itertools import chain, count, islice, repeat
+from operator import add
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, select
@@ -58,10 +59,9 @@ class Batch:
             for id, number, _, one in self._new
             if number == 0 and one.kind == ReportKind.AGGREGATE.value
         ]
-        for id, _, _, one in self._new:
-            self._insert_details(id, one)
-        for _, one in counted:
-            self._roll_up_sources(one)
+        self._insert_rows()
+        self._insert_tls()
+        self._roll_up_sources([one for _, one in counted])
         self._roll_up_domains([one for _, one in counted])
         self._roll_up_tls([one for _, number, _, one in self._new if number == 0 and one.policies])
         self._insert_others()
@@ -102,7 +102,7 @@ class Batch:
             kept,
             *said,
             rows=report.row_count,
-            messages=report.counts.messages,
+            messages=report.total,
             reason=reason if kept is Kept.CONFLICT else "",
         )
 
@@ -150,40 +150,55 @@ class Batch:
             arrival.authentication,
             self.now,
             one.row_count,
-            one.counts.messages,
+            one.total,
             one.identity,
             number,
             one.content,
             0,
         )
 
-    def _insert_details(self, id: int, one: PreparedReport) -> None:
-        if one.evaluations:
-            self.bulk.insert(
-                schema.evaluations,
-                ((id, number, *each) for number, each in enumerate(one.evaluations)),
-            )
-            columns = (one.addresses, one.messages, one.numbers)
-            self.bulk.insert(schema.rows, zip(repeat(id), count(), *columns, strict=False))
-        if one.policies:
-            self.bulk.insert(
-                schema.tls_policies,
-                (
-                    (id, number, self.domains[domain], *rest)
-                    for number, (domain, *rest) in enumerate(one.policies)
-                ),
-            )
-            self.bulk.insert(
-                schema.tls_failures,
-                ((id, policy, n, *each) for n, (policy, each) in enumerate(one.failures)),
-            )
+    def _insert_rows(self) -> None:
+        new = [(id, one) for id, _, _, one in self._new if one.evaluations]
+        self.bulk.insert(
+            schema.evaluations,
+            ((id, number, *each) for id, one in new for number, each in enumerate(one.evaluations)),
+        )
+        self.bulk.insert(
+            schema.rows,
+            chain.from_iterable(
+                zip(repeat(id), count(), one.addresses, one.messages, one.numbers, strict=False)
+                for id, one in new
+            ),
+        )
 
-    def _roll_up_sources(self, one: PreparedReport) -> None:
-        domain, kinds = self.domains[one.domain], [each[:3] for each in one.evaluations]
+    def _insert_tls(self) -> None:
+        new = [(id, one) for id, _, _, one in self._new if one.policies]
+        self.bulk.insert(
+            schema.tls_policies,
+            (
+                (id, number, self.domains[domain], *rest)
+                for id, one in new
+                for number, (domain, *rest) in enumerate(one.policies)
+            ),
+        )
+        self.bulk.insert(
+            schema.tls_failures,
+            (
+                (id, policy, number, *each)
+                for id, one in new
+                for number, (policy, each) in enumerate(one.failures)
+            ),
+        )
+
+    def _roll_up_sources(self, counted: Sequence[PreparedReport]) -> None:
+        # In the order of the key, so that what lies together is written together.
+        ordered = sorted((self.domains[one.domain], one.day, n) for n, one in enumerate(counted))
         self.bulk.upsert(
             schema.source_days,
             (
-                (domain, one.day, address, *kinds[number], messages)
+                (domain, day, address, *kinds[number], messages)
+                for domain, day, one in ((domain, day, counted[n]) for domain, day, n in ordered)
+                for kinds in ([each[:3] for each in one.evaluations],)
                 for address, number, messages in zip(
                     one.addresses, one.numbers, one.messages, strict=True
                 )
@@ -192,20 +207,21 @@ class Batch:
         )
         self.bulk.upsert(
             schema.first_seen,
-            ((domain, address, one.day) for address in one.addresses),
+            (
+                (domain, address, day)
+                for domain, day, n in ordered
+                for address in counted[n].addresses
+            ),
             {"day": "min"},
         )
 
     def _roll_up_domains(self, counted: Sequence[PreparedReport]) -> None:
-        sums: dict[tuple[int, int], list[int]] = {}
+        sums: dict[tuple[int, int], tuple[int, ...]] = {}
         selectors: dict[tuple[Any, ...], int] = {}
         for one in counted:
             key = (self.domains[one.domain], one.day)
-            counts = one.counts
-            total = sums.setdefault(key, [0] * len(_ADDED))
-            total[0] += 1
-            for place, name in enumerate(_ADDED[1:], start=1):
-                total[place] += getattr(counts, name)
+            added = (1, one.total, *one.counts)
+            sums[key] = tuple(map(add, sums[key], added)) if key in sums else added
             for auth, messages in one.selectors.items():
                 selectors[*key, *auth] = selectors.get((*key, *auth), 0) + messages
         self.bulk.upsert(
