@@ -117,7 +117,7 @@ class Batch:
 
     def _take_fault(self, prepared: Prepared) -> Receipt:
         arrival, reason = prepared.arrival, "; ".join(prepared.faults)
-        if prepared.digest not in self.held:
+        if arrival.octets and prepared.digest not in self.held:
             self.held.add(prepared.digest)
             who = (arrival.source, arrival.sender, arrival.ip, arrival.authentication)
             self._bad.append(

@@ -1,0 +1,139 @@
+"""
+Reading reports in other processes, while this one writes.
+
+The order stays, so that of two conflicting reports the same one counts each time. A worker ends
+with us, however we end: it waits on a pipe of which we hold the only other end.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Self
+
+from maildns.reports.keeping import Arrival
+from maildns.reports.limits import LIMITS
+from maildns.reports.store.preparing import Prepared, prepare
+
+_FILES = 64  # in one job
+# What waits for a worker must fit its pipe, or we would wait for it while it waits for us.
+_JOB_OCTETS = 32 << 10
+_QUEUED = 2  # jobs of one worker: the one it does and the next
+
+Waiting = Arrival | Path
+
+
+def read_file(path: Path) -> Arrival:
+    """
+    Read the file at *path*, not more of it than a report may have.
+
+    Raises OSError when it cannot be read.
+    """
+    with path.open("rb") as file:
+        return Arrival(file.read(LIMITS.input_octets + 1), str(path))
+
+
+def prepare_waiting(waiting: Waiting) -> Prepared:
+    """Read what *waiting* holds; never raises for what is in it, or for a file that cannot be read."""
+    if isinstance(waiting, Arrival):
+        return prepare(waiting)
+    try:
+        return prepare(read_file(waiting))
+    except OSError as error:
+        reason = f"the file cannot be read: {error.strerror}"
+        return Prepared(Arrival(b"", str(waiting)), b"", faults=[reason])
+
+
+def prepare_all(waiting: Iterable[Waiting], workers: int) -> Iterator[Prepared]:
+    """
+    Read all of *waiting*, in its order, in so many *workers*; 0 for this process alone.
+
+    The main module of a program with workers must be importable, as `multiprocessing` asks.
+    """
+    if workers <= 0:
+        yield from map(prepare_waiting, waiting)
+        return
+    with _Pool(workers) as pool:
+        yield from pool.run(_jobs(waiting))
+
+
+def _jobs(waiting: Iterable[Waiting]) -> Iterator[list[Waiting]]:
+    """Many small ones together; what is large is a job of its own, and done here."""
+    job: list[Waiting] = []
+    octets = 0
+    for one in waiting:
+        size = len(str(one)) if isinstance(one, Path) else len(one.octets) + len(one.source)
+        if job and (octets + size > _JOB_OCTETS or len(job) >= _FILES):
+            yield job
+            job, octets = [], 0
+        job.append(one)
+        octets += size
+    if job:
+        yield job
+
+
+def _is_small(job: list[Waiting]) -> bool:
+    return len(job) > 1 or isinstance(job[0], Path) or len(job[0].octets) <= _JOB_OCTETS
+
+
+class _Pool:
+    """Some processes, each with a pipe of its own."""
+
+    def __init__(self, workers: int) -> None:
+        context = get_context("spawn")  # forked ones would hold our store's file open
+        self._processes: list[Any] = []
+        self._pipes: list[Connection] = []
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs,), daemon=True)
+            process.start()
+            theirs.close()
+            self._processes.append(process)
+            self._pipes.append(ours)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+    def run(self, jobs: Iterator[list[Waiting]]) -> Iterator[Prepared]:
+        """Hand out *jobs* in turn, and give what comes back in their order."""
+        queued: deque[tuple[int, list[Waiting]]] = deque()
+        turn = 0
+        for job in jobs:
+            if len(queued) >= _QUEUED * len(self._pipes):
+                yield from self._result(*queued.popleft())
+            queued.append((turn, job))
+            if _is_small(job):
+                with suppress(OSError):  # a worker that is gone: `_result` sees it too
+                    self._pipes[turn].send(job)
+            turn = (turn + 1) % len(self._pipes)
+        while queued:
+            yield from self._result(*queued.popleft())
+
+    def _result(self, worker: int, job: list[Waiting]) -> Iterator[Prepared]:
+        if _is_small(job):
+            with suppress(EOFError, OSError):
+                yield from self._pipes[worker].recv()
+                return
+        yield from map(prepare_waiting, job)
+
+
+def _work(pipe: Connection) -> None:
+    """Read what comes through *pipe*, until nobody holds its other end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who writes says when to stop
+    gc.freeze()
+    with suppress(EOFError, OSError):
+        while True:
+            pipe.send([prepare_waiting(one) for one in pipe.recv()])
