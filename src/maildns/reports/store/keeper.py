@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, delete, exc, select, update
 from maildns.reports.keeping import Arrival, Receipt
 from maildns.reports.store import schema
 from maildns.reports.store.engine import open_engine, reading, writing
+from maildns.reports.store.evidence import StoredEvidence, StoredMemory, day_number
 from maildns.reports.store.preparing import Prepared, prepare
 from maildns.reports.store.writing import Batch
 
 BATCH_WEIGHT = 50_000  # rows in a transaction, about
 BATCH_ARRIVALS = 2_000
-_EPOCH = date(1970, 1, 1).toordinal()
 _PRUNED_AT_ONCE = 2_000
 _REFUSED = (exc.DataError, exc.IntegrityError, OverflowError, ValueError)
 
@@ -49,6 +49,16 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """Read one state of the store, for the functions of `queries`."""
         return reading(self._engine)
+
+    @contextmanager
+    def evidence(self) -> Iterator[StoredEvidence]:
+        """What those who judge ask, of one state of the store."""
+        with reading(self._engine) as connection:
+            yield StoredEvidence(connection)
+
+    def memory(self) -> StoredMemory:
+        """Small texts that are kept beside the reports."""
+        return StoredMemory(self._engine)
 
     def keep(self, arrivals: Iterable[Arrival]) -> list[Receipt]:
         """Keep what *arrivals* hold, in as few transactions as may be; one receipt for each report."""
@@ -83,7 +93,7 @@ class Store:
         Daily counts stay, and so do the heads of reports, so that none is ever counted twice.
         Failure reports go whole. Gives the number of reports pruned; the file's room is used again.
         """
-        day = older_than.toordinal() - _EPOCH
+        day = day_number(older_than)
         done = 0
         while part := self._prune_some(day):
             done += part

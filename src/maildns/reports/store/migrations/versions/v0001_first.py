@@ -60,7 +60,7 @@ def _heads() -> None:
     op.create_index(
         "reports_by_domain",
         "reports",
-        ["domain", "kind", "day", "number", "reporter", "messages", "row_count"],
+        ["domain", "kind", "day", "number", "reporter", "messages", "row_count", "pruned"],
     )
 
 
