@@ -38,6 +38,8 @@ def open_engine(where: str | Path) -> Engine:
     try:
         if _revision(engine) != REVISION:
             _update(engine, shown)
+        if engine.dialect.name == "sqlite":  # only now: it changes the file, which must be ours
+            _log_ahead(engine)
     except exc.DatabaseError as error:
         engine.dispose()
         hint = "give a new path, or the URL of a PostgreSQL database: postgresql://HOST/NAME"
@@ -102,7 +104,6 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _: object) -> None:
         raw.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
-        raw.execute("PRAGMA journal_mode=WAL")
         # A mail is deleted once its report is committed, so a commit must outlive a power cut.
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -147,6 +148,15 @@ def _update(engine: Engine, shown: str) -> None:
         config.set_main_option("script_location", "maildns.reports.store:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
+
+
+def _log_ahead(engine: Engine) -> None:
+    """Write ahead (WAL), so that readers and the one who writes do not wait for each other."""
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        raw.close()
 
 
 def _said(error: exc.DatabaseError) -> str:
