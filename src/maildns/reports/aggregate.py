@@ -284,7 +284,9 @@ class _Scan:
     def _check_root(self, name: str, attributes: dict[str, str]) -> None:
         if local(name).lower() != "feedback":
             raise ReportError(f"its root is {shown(name)}, not feedback")
-        self.namespace = attributes.get(f"xmlns:{name.rpartition(':')[0]}" if ":" in name else "xmlns", "")
+        self.namespace = attributes.get(
+            f"xmlns:{name.rpartition(':')[0]}" if ":" in name else "xmlns", ""
+        )
 
     def _check_end(self, text: str) -> None:
         after = text.rpartition(">")[2]

@@ -103,7 +103,9 @@ def local(name: str) -> str:
 _STRAY_AMP = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _STRAY_LESS = re.compile(r"<(?!/?[A-Za-z_][\w.:-]*(?:\s[^<>]*)?/?>|[!?])")
 _NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NO_CHARACTER = re.compile(r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.I)
+_NO_CHARACTER = re.compile(
+    r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.I
+)
 _SCHEMA_TAG = re.compile(r"</?xs:schema\b[^<>]*>")
 
 
@@ -163,9 +165,7 @@ class Reading:
                 f"not well-formed XML at line {error.lineno}, column {error.offset + 1}: {said}"
             ) from error
         if self._fed - self._since > self._limits.element_octets:
-            raise ReportError(
-                f"an element has more than {self._limits.element_octets >> 10} kB"
-            )
+            raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
 
     def between(self, tag: str) -> bool:
         """Whether the last thing fed was the end *tag* of an element below the root, and was seen."""

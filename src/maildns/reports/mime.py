@@ -140,4 +140,6 @@ def _base64(text: bytes) -> bytes:
         return binascii.a2b_base64(text)
     except binascii.Error:
         kept = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
-        return binascii.a2b_base64(kept[: len(kept) // 4 * 4] if len(kept) % 4 == 1 else kept + b"==")
+        return binascii.a2b_base64(
+            kept[: len(kept) // 4 * 4] if len(kept) % 4 == 1 else kept + b"=="
+        )

@@ -87,9 +87,7 @@ def read_head(metadata: Element, oddities: Oddities) -> ReportHead:
 def _period(begin: str, end: str, oddities: Oddities) -> tuple[datetime, datetime]:
     first, last = moment(begin, oddities), moment(end, oddities)
     if first is None and last is None:
-        raise ReportError(
-            f"its time cannot be told: begin is {shown(begin)}, end is {shown(end)}"
-        )
+        raise ReportError(f"its time cannot be told: begin is {shown(begin)}, end is {shown(end)}")
     for name, text, known in (("begin", begin, first), ("end", end, last)):
         if known is None:
             oddities.add(f"{name} is {shown(text)}, which is no time")
@@ -296,5 +294,7 @@ def count(text: str, oddities: Oddities) -> int:
     if whole:
         oddities.add("a count that is not written as a whole number")
         return int(whole[1])
-    oddities.add(f"count is {shown(text)}; the record counts for no message" if text else "no count")
+    oddities.add(
+        f"count is {shown(text)}; the record counts for no message" if text else "no count"
+    )
     return 0

@@ -24,9 +24,7 @@ from maildns.reports.model import ReportKind
 BLOCK = 128 << 10
 _START = 4096
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
-_OURS = re.compile(
-    rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE
-)
+_OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
 _OUR_TYPES = re.compile(r"[+/](?:xml|json|gzip|x-gzip|zip|x-zip-compressed|x-zip)\Z")
 _OUR_NAMES = re.compile(r"\.(?:xml|json|gz|zip|gzip)\Z", re.IGNORECASE)
 

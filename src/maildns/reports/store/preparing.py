@@ -159,15 +159,18 @@ def _placed(payload: Payload, problem: str) -> str:
 def aggregate_columns(report: AggregateReport | AggregateReader) -> PreparedReport:
     """Lay out an aggregate report; raises ReportError for a count beyond belief."""
     batches = report.batches() if isinstance(report, AggregateReader) else [report.rows]
-    domain, *policy = _POLICY(report.published)
-    made = _begun(ReportKind.AGGREGATE, report.head, domain)
-    made.published = _encode(policy)
-    kinds = _rows(made, batches)
-    _sum(made, kinds)
+    made = _begun(ReportKind.AGGREGATE, report.head, report.published.domain)
+    made.published = _policy(report.published)
+    told = _sum(made, _rows(made, batches))
     oddities = report.oddities if isinstance(report, AggregateReader) else report.head.oddities
     made.head = _head(report.head, oddities, report.schema)
-    made.content = _content(made)
+    made.content = _content(made, told)
     return made
+
+
+@lru_cache(1024)
+def _policy(published: PublishedPolicy) -> str:
+    return _encode(_POLICY(published)[1:])
 
 
 def _rows(made: PreparedReport, batches: Iterable[Sequence[Row]]) -> list[tuple[object, ...]]:
@@ -183,15 +186,18 @@ def _rows(made: PreparedReport, batches: Iterable[Sequence[Row]]) -> list[tuple[
     return list(known)
 
 
-def _sum(made: PreparedReport, kinds: list[tuple[object, ...]]) -> None:
+def _sum(made: PreparedReport, kinds: list[tuple[object, ...]]) -> list[str]:
+    """Lay out and count what the rows share; give it as one text for each kind of row."""
+    told = []
     totals = [0] * len(kinds)
     for number, messages in zip(made.numbers, made.messages, strict=True):
         totals[number] += messages
     passed = dkim = spf = quarantined = rejected = 0
     selectors = made.selectors
     for kind, messages in zip(kinds, totals, strict=True):
-        evaluation, auths = _evaluation(kind)
+        evaluation, auths, text = _evaluation(kind)
         made.evaluations.append(evaluation)
+        told.append(text)
         disposition, dkim_aligned, spf_aligned = evaluation[:3]
         passed += messages * (dkim_aligned | spf_aligned)
         dkim += messages * dkim_aligned
@@ -202,11 +208,14 @@ def _sum(made: PreparedReport, kinds: list[tuple[object, ...]]) -> None:
             selectors[auth] = selectors.get(auth, 0) + messages
     made.total = sum(totals)
     made.counts = (passed, dkim, spf, quarantined, rejected)
+    return told
 
 
 @lru_cache(4096)
-def _evaluation(kind: tuple[object, ...]) -> tuple[EvaluationColumns, tuple[DkimAuth, ...]]:
-    """Lay out what a row says beside address and count, and give its DKIM results, each once."""
+def _evaluation(
+    kind: tuple[object, ...],
+) -> tuple[EvaluationColumns, tuple[DkimAuth, ...], str]:
+    """Lay out what a row says beside address and count; give its DKIM results, each once, and all as text."""
     row = Row("", 0, *kind)  # type: ignore[arg-type]  # a row without its first two
     columns = (
         row.disposition,
@@ -219,7 +228,7 @@ def _evaluation(kind: tuple[object, ...]) -> tuple[EvaluationColumns, tuple[Dkim
         _json(row.spf),
         _json(row.overrides),
     )
-    return columns, tuple(dict.fromkeys(row.dkim))
+    return columns, tuple(dict.fromkeys(row.dkim)), _encode(columns)
 
 
 def _json(value: Sequence[object]) -> str:
@@ -243,7 +252,7 @@ def tls_columns(report: TlsReport) -> PreparedReport:
         made.failures.extend((number, TlsFailure(*_cleaned(one))) for one in policy.failures)
         made.total += policy.successful + policy.failed
     made.head = _head(report.head, report.head.oddities, "")
-    made.content = _content(made)
+    made.content = _content(made, [_encode(made.policies), _encode(made.failures)])
     return made
 
 
@@ -274,17 +283,22 @@ def _begun(kind: ReportKind, head: ReportHead, domain: str) -> PreparedReport:
 
 def _head(head: ReportHead, oddities: tuple[str, ...], schema: str) -> str:
     said = (schema, head.contact, head.extra_contact, head.generator, head.errors, oddities)
+    return _encode_head(said)
+
+
+@lru_cache(1024)
+def _encode_head(said: tuple[object, ...]) -> str:
     return _encode(said)
 
 
-def _content(made: PreparedReport) -> bytes:
+def _content(made: PreparedReport, told: Sequence[str]) -> bytes:
     """Digest what it says, without who wrapped it how, and without what was odd."""
-    said = [made.begins, made.ends, made.published, made.evaluations, made.policies, made.failures]
     return _digest(
-        _encode(said).encode(),
+        f"{made.begins} {made.ends} {made.published}".encode(),
+        "\n".join(told).encode(),
         ",".join(made.addresses).encode("utf-8", "replace"),
-        made.messages.tobytes(),
-        ",".join(map(str, made.numbers)).encode() if len(made.evaluations) > 1 else b"",
+        ",".join(map(str, made.messages)).encode(),
+        ",".join(map(str, made.numbers)).encode(),
     )
 
 

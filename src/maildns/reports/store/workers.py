@@ -8,6 +8,7 @@ with us, however we end: it waits on a pipe of which we hold the only other end.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -35,8 +36,11 @@ def read_file(path: Path) -> Arrival:
 
     Raises OSError when it cannot be read.
     """
-    with path.open("rb") as file:
-        return Arrival(file.read(LIMITS.input_octets + 1), str(path))
+    with path.open("rb", buffering=0) as file:
+        # Python sets aside as much memory as it is asked for: ask for what is there.
+        size = min(os.fstat(file.fileno()).st_size, LIMITS.input_octets) + 1
+        octets = file.read(size) or b""
+        return Arrival(octets if len(octets) < size else octets + file.readall()[:1], str(path))
 
 
 def prepare_waiting(waiting: Waiting) -> Prepared:
