@@ -16,6 +16,7 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Condition, Thread
 from typing import Any, Self
 
 from maildns.reports.keeping import Arrival
@@ -25,6 +26,7 @@ from maildns.reports.store.preparing import Prepared, prepare
 _FILES = 64  # in one job
 # What waits for a worker must fit its pipe, or we would wait for it while it waits for us.
 _JOB_OCTETS = 32 << 10
+_AHEAD = 50_000  # rows that wait to be written, about
 _QUEUED = 2  # jobs of one worker: the one it does and the next
 
 Waiting = Arrival | Path
@@ -58,13 +60,14 @@ def prepare_all(waiting: Iterable[Waiting], workers: int) -> Iterator[Prepared]:
     """
     Read all of *waiting*, in its order, in so many *workers*; 0 for this process alone.
 
-    The main module of a program with workers must be importable, as `multiprocessing` asks.
+    With workers, *waiting* is gone through in a thread, some way ahead; and the main module of the
+    program must be importable, as `multiprocessing` asks.
     """
     if workers <= 0:
         yield from map(prepare_waiting, waiting)
         return
-    with _Pool(workers) as pool:
-        yield from pool.run(_jobs(waiting))
+    with _Pool(workers) as pool, _Ahead(pool.run(_jobs(waiting))) as ahead:
+        yield from ahead
 
 
 def _jobs(waiting: Iterable[Waiting]) -> Iterator[list[Waiting]]:
@@ -84,6 +87,64 @@ def _jobs(waiting: Iterable[Waiting]) -> Iterator[list[Waiting]]:
 
 def _is_small(job: list[Waiting]) -> bool:
     return len(job) > 1 or isinstance(job[0], Path) or len(job[0].octets) <= _JOB_OCTETS
+
+
+class _Ahead:
+    """
+    Takes from an iterator in a thread, while the one who wants it is busy writing.
+
+    Without it the workers would wait during each transaction: their pipes hold little.
+    """
+
+    def __init__(self, source: Iterator[Prepared]) -> None:
+        self._source = source
+        self._there: deque[Prepared] = deque()
+        self._weight = 0
+        self._error: BaseException | None = None
+        self._ended = self._unwanted = False
+        self._changed = Condition()
+        self._thread = Thread(target=self._take, daemon=True)
+
+    def __enter__(self) -> Iterator[Prepared]:
+        self._thread.start()
+        return self._give()
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._unwanted = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _take(self) -> None:
+        try:
+            for one in self._source:
+                with self._changed:
+                    self._there.append(one)
+                    self._weight += one.weight
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._weight < _AHEAD or self._unwanted)
+                    if self._unwanted:
+                        return
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _give(self) -> Iterator[Prepared]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._there or self._ended)
+                some = list(self._there)
+                self._there.clear()
+                self._weight = 0
+                self._changed.notify_all()
+            if not some and self._error is not None:
+                raise self._error
+            if not some:
+                return
+            yield from some
 
 
 class _Pool:
