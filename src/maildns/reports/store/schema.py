@@ -5,7 +5,8 @@ A report has a head in `reports`; what it says of addresses is cut in two: `rows
 count, `evaluations` the rest, once for all rows of a report that share it. The daily roll-ups
 (`source_days`, `domain_days`, `selector_days`, `tls_days`) and `first_seen` are written in the
 transaction that writes the report, and stay when its rows go. Of reports with one identity only
-`number` 0 counts. Days are counted from 1970-01-01, times in seconds from then, both in UTC.
+`number` 0 counts. Where every row of a report would have to be checked, PostgreSQL is told of no
+foreign key: one place writes them all. Days are counted from 1970-01-01, times in seconds from then, both in UTC.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ reports = Table(
 )
 evaluations = _clustered(
     "evaluations",
-    _of("reports", "report", key=True),
+    _number("report", key=True),
     _number("number", key=True),
     _text("disposition"),
     _small("dkim_aligned"),
@@ -114,7 +115,7 @@ evaluations = _clustered(
 )
 rows = _clustered(
     "rows",
-    _of("reports", "report", key=True),
+    _number("report", key=True),
     _number("number", key=True),
     _text("source_ip"),
     _number("messages"),
@@ -122,7 +123,7 @@ rows = _clustered(
 )
 source_days = _clustered(
     "source_days",
-    _of("domains", "domain", key=True),
+    _number("domain", key=True),
     _number("day", key=True),
     _text("source_ip", key=True),
     _text("disposition", key=True),
@@ -132,7 +133,7 @@ source_days = _clustered(
 )
 domain_days = _clustered(
     "domain_days",
-    _of("domains", "domain", key=True),
+    _number("domain", key=True),
     _number("day", key=True),
     _number("reports"),
     _number("messages"),
@@ -144,7 +145,7 @@ domain_days = _clustered(
 )
 selector_days = _clustered(
     "selector_days",
-    _of("domains", "domain", key=True),
+    _number("domain", key=True),
     _number("day", key=True),
     _text("dkim_domain", key=True),
     _text("selector", key=True),
@@ -153,7 +154,7 @@ selector_days = _clustered(
 )
 first_seen = _clustered(
     "first_seen",
-    _of("domains", "domain", key=True),
+    _number("domain", key=True),
     _text("source_ip", key=True),
     _number("day"),
 )
@@ -184,7 +185,7 @@ tls_failures = _clustered(
 )
 tls_days = _clustered(
     "tls_days",
-    _of("domains", "domain", key=True),
+    _number("domain", key=True),
     _number("day", key=True),
     _text("policy_type", key=True),
     _text("result_type", key=True),  # empty for sessions that went well

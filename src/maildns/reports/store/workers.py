@@ -118,19 +118,23 @@ class _Ahead:
     def _take(self) -> None:
         try:
             for one in self._source:
-                with self._changed:
-                    self._there.append(one)
-                    self._weight += one.weight
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._weight < _AHEAD or self._unwanted)
-                    if self._unwanted:
-                        return
+                if not self._put(one):
+                    return
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self._error = error
         finally:
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _put(self, one: Prepared) -> bool:
+        """Put *one* there, and wait while much is; False when nobody wants more."""
+        with self._changed:
+            self._there.append(one)
+            self._weight += one.weight
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._weight < _AHEAD or self._unwanted)
+            return not self._unwanted
 
     def _give(self) -> Iterator[Prepared]:
         while True:
