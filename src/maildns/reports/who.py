@@ -38,7 +38,7 @@ class Named:
     by: str
     ours: bool = False
     host: str = ""
-    place: Place = field(default_factory=lambda: Place())
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True)
