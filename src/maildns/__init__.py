@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from maildns._version import __version__
 
 if TYPE_CHECKING:
+    from maildns import reports
     from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question
     from maildns.authentication import AuthenticationResults, authenticate
     from maildns.errors import (
@@ -79,6 +80,7 @@ _HOMES = {
     "run": "maildns.net.drivers",
     "run_async": "maildns.net.drivers",
 }
+_PACKAGES = {"reports": "maildns.reports"}
 _PROTOCOLS = frozenset(
     {
         "addresses",
@@ -129,6 +131,7 @@ __all__ = [
     "dmarc",
     "mtasts",
     "mx",
+    "reports",
     "run",
     "run_async",
     "spf",
@@ -139,6 +142,8 @@ __all__ = [
 def __getattr__(wanted: str) -> Any:
     if wanted in _PROTOCOLS:
         found: Any = import_module(f"maildns.protocols.{wanted}")
+    elif wanted in _PACKAGES:
+        found = import_module(_PACKAGES[wanted])
     elif wanted in _HOMES:
         found = getattr(import_module(_HOMES[wanted]), wanted)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ def needed(*names: str, in_ci: bool = True) -> str:
     A test that has none is skipped, saying so; in CI it fails, unless *in_ci* is false because
     Debian has no such package.
     """
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    # Debian keeps PostgreSQL's own programs out of the way, by version.
+    beside = ["/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    path = ":".join([os.environ.get("PATH", ""), *beside])
     found = next(filter(None, (shutil.which(name, path=path) for name in names)), None)
     if found is None:
         if in_ci and os.environ.get("CI"):

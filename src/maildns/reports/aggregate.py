@@ -1,0 +1,306 @@
+"""
+DMARC aggregate reports (RFC 9990, RFC 7489 section 7.2): whole, or row by row in bounded memory.
+
+Nearly all records of a report differ in their address and count alone. So a record is cut into
+these two and the rest, and what the rest means is remembered by its text. Whatever does not look
+like the usual record takes the exact way through expat, and means the same there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+
+from maildns.errors import ReportError
+from maildns.reports.cleaning import Oddities, shown
+from maildns.reports.limits import LIMITS, Limits
+from maildns.reports.markup import Element, Reading, local, mended, read_plain
+from maildns.reports.model import AggregateReport, PublishedPolicy, ReportHead, ReportKind, Row
+from maildns.reports.reading import (
+    Meaning,
+    address,
+    count,
+    is_new_schema,
+    read_head,
+    read_meaning,
+    read_published,
+    text_of,
+)
+from maildns.reports.unwrapping import Payload, open_payloads
+from maildns.reports.xmltext import texts
+
+__all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
+
+_S = r"[ \t\r\n]*"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_FRONT = re.compile(
+    rf"{_S}<record>{_S}<row>{_S}<source_ip>(?:((?:{_OCTET}\.){{3}}{_OCTET})|([0-9A-Fa-f:.]{{2,45}}))"
+    rf"</source_ip>{_S}<count>([0-9]{{1,9}})</count>{_S}"
+)
+_DECLARATION = re.compile(r"\A<\?xml\s[^<>]{0,300}>")
+_ATTRIBUTE = rf"""[ \t\r\n]+([A-Za-z_][A-Za-z0-9_:.-]*){_S}={_S}(?:"([^"<&]*)"|'([^'<&]*)')"""
+_ATTRIBUTES = re.compile(_ATTRIBUTE, re.ASCII)
+_ROOT = re.compile(rf"{_S}(<feedback((?:{_ATTRIBUTE})*){_S}>)")
+_PREFIX = re.compile(r"<([A-Za-z_][\w.-]*:)feedback\b")
+_CLOSING = "</record>"
+_LARGEST_PIECE = 256 << 10
+_MEANINGS: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
+_MOST_MEANINGS = 4096
+_LONGEST_REMEMBERED = 2048
+_new_row = tuple.__new__
+
+
+def parse_aggregate(data: bytes, limits: Limits = LIMITS) -> AggregateReport:
+    """
+    Read a DMARC aggregate report: bytes of XML, gzip, zip, or a whole mail.
+
+    Of several in one mail or zip file it is the first. What was wrong and could be overlooked is
+    in `head.oddities`. Raises ReportError for what is no such report, is broken beyond doubt, or
+    is hostile: any DTD, anything larger or deeper than *limits*.
+    """
+    problem = "nothing in it claims to be a DMARC aggregate report"
+    for payload in open_payloads(data, limits):
+        if payload.kind is ReportKind.AGGREGATE:
+            return read_aggregate(payload, limits).whole()
+        problem = payload.problem or f"it is a {payload.kind} report, not an aggregate report"
+    raise ReportError(problem)
+
+
+def read_aggregate(payload: Payload, limits: Limits = LIMITS) -> AggregateReader:
+    """Start to read the report in *payload*; raises ReportError as `AggregateReader` does."""
+    return AggregateReader(payload, limits)
+
+
+class AggregateReader:
+    """
+    An aggregate report read row by row: who and what is known at once, the rows come in lists.
+
+    Where a reporter wrote its name after the records, the text is gone through twice. Raises
+    ReportError, when made, for what cannot be read up to the first record; and while read, for
+    what is broken later: rows given before are those of no report, then, and to be let go.
+    """
+
+    head: ReportHead
+    published: PublishedPolicy
+    schema: str
+
+    def __init__(self, payload: Payload, limits: Limits = LIMITS) -> None:
+        scan = _Scan(payload, limits)
+        batches = iter(scan)
+        first = next((batch for batch in batches if batch), [])
+        if not scan.has_head:
+            for _ in batches:
+                if scan.has_head:
+                    break
+            again = _Scan(payload, limits)
+            again.elements.update(scan.elements)
+            scan, first, batches = again, [], iter(again)
+        self._scan = scan
+        self._batches = chain([first], batches)
+        self.head = read_head(scan.element("report_metadata"), scan.oddities)
+        published = scan.element("policy_published")
+        self.published = read_published(published, scan.oddities)
+        self.schema = "rfc9990" if is_new_schema(scan.namespace, published) else "rfc7489"
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Give the rows, once, in lists of some hundreds."""
+        return (batch for batch in self._batches if batch)
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self._batches)
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """What was overlooked so far; complete once all rows have been given."""
+        return self._scan.oddities.told()
+
+    def whole(self) -> AggregateReport:
+        """Read all rows at once."""
+        rows = tuple(self)
+        head = replace(self.head, oddities=self.oddities)
+        return AggregateReport(head, self.published, rows, self.schema)
+
+
+class _Scan:
+    """One pass over a report's text."""
+
+    def __init__(self, payload: Payload, limits: Limits) -> None:
+        self.elements: dict[str, Element] = {}
+        self.namespace = ""
+        self.oddities = Oddities()
+        self._payload = payload
+        self._limits = limits
+        self._closing = _CLOSING
+        self._root = ""  # the root's start tag, where it was read without expat
+        self._exact: Reading | None = None
+        self._pending = True  # whether expat may be in the middle of something
+        self._rows: list[Row] = []
+        self._count = 0
+
+    @property
+    def has_head(self) -> bool:
+        return "report_metadata" in self.elements and "policy_published" in self.elements
+
+    def element(self, name: str) -> Element:
+        found = self.elements.get(name)
+        if found is None:
+            self.oddities.add(f"no {name}")
+        return found or Element(name, "")
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        rest = ""
+        begun = False
+        for text in texts(self._payload.blocks(), self.oddities):
+            rest += text
+            cut = self._whole_records(rest)
+            if cut:
+                piece, rest = rest[:cut], rest[cut:]
+                yield from self._batch(piece, first=not begun)
+                begun = True
+        yield from self._finish(rest, first=not begun)
+
+    def _whole_records(self, text: str) -> int:
+        """Where to cut *text* so that no tag is cut in two; 0 to wait for more."""
+        cut = text.rfind(self._closing)
+        if cut >= 0:
+            return cut + len(self._closing)
+        if len(text) < _LARGEST_PIECE:
+            return 0
+        cut = text.rfind(">") + 1
+        if not cut and len(text) > self._limits.element_octets:
+            raise ReportError(f"a tag has more than {self._limits.element_octets >> 10} kB")
+        return cut
+
+    def _batch(self, piece: str, *, first: bool) -> Iterator[list[Row]]:
+        self._read(self._begin(piece) if first else piece)
+        rows, self._rows = self._rows, []
+        self._count += len(rows)
+        if self._count > self._limits.rows:
+            raise ReportError(f"it has more than {self._limits.rows} records")
+        yield rows
+
+    def _finish(self, rest: str, *, first: bool) -> Iterator[list[Row]]:
+        """Read what stands after the last record: the root's end, mostly."""
+        if first:
+            rest = self._begin(rest)
+        if self._pending or rest.strip(" \t\r\n") != "</feedback>":
+            self._feed(rest, final=True)
+        yield from self._batch("", first=False)
+
+    def _begin(self, text: str) -> str:
+        """Read the root's start tag where it is plain, and the head; give what follows."""
+        text = _DECLARATION.sub("", text, count=1)
+        prefix = _PREFIX.search(text)
+        if prefix:
+            self._closing = f"</{prefix[1]}record>"
+        root = _ROOT.match(text)
+        if root is None:
+            return text
+        attributes = {name: one or other for name, one, other in _ATTRIBUTES.findall(root[2])}
+        if len(attributes) != root[2].count("=") or not root[2].isprintable():
+            return text
+        self._root, self.namespace = root[1], attributes.get("xmlns", "")
+        self._pending = False
+        opens = text.find("<record>", root.end())
+        head = text[root.end() : opens] if opens >= 0 else text[root.end() :]
+        elements = read_plain(head) if opens >= 0 else None
+        for element in elements or ():
+            self._found(element)
+        return text[opens if elements is not None else root.end() :]
+
+    def _read(self, piece: str) -> None:
+        """Read whole records, each by the quickest way that gives what the exact way gives."""
+        if self._pending:
+            self._feed(piece)
+            return
+        records = piece.split(self._closing)
+        last = records.pop()
+        rows, remembered, front, add = self._rows, _MEANINGS.get, _FRONT.match, self._rows.append
+        for number, record in enumerate(records):
+            met = front(record)
+            known = remembered(record[met.end() :]) if met else None
+            if met is None or known is None:
+                if not self._read_slowly(record, met):
+                    later = self._closing.join([*records[number + 1 :], last])
+                    self._feed(later)
+                    return
+                continue
+            four, six, messages = met.groups()
+            meaning, odd = known
+            add(_new_row(Row, (four or self._address(six), int(messages), *meaning)))
+            if odd:
+                self._note(odd)
+        if last:
+            self._feed(last)
+        self._rows = rows
+
+    def _note(self, odd: tuple[str, ...]) -> None:
+        for oddity in odd:
+            self.oddities.add(oddity)
+
+    def _address(self, text: str) -> str:
+        return address(text, self.oddities)
+
+    def _read_slowly(self, record: str, met: re.Match[str] | None) -> bool:
+        """Read one record whose text is new; False where expat says it is not whole."""
+        if met is None:
+            found = read_plain(record + self._closing)
+            for element in found or ():
+                self._found(element)
+            return found is not None or self._feed(record + self._closing)
+        rest = record[met.end() :]
+        found = read_plain(f"<record><row>{rest}{self._closing}")
+        if found is None or len(found) != 1:
+            return self._feed(record + self._closing)
+        oddities = Oddities()
+        known = read_meaning(found[0], oddities), oddities.told()
+        if len(rest) <= _LONGEST_REMEMBERED:
+            if len(_MEANINGS) >= _MOST_MEANINGS:
+                _MEANINGS.clear()
+            _MEANINGS[rest] = known
+        where = met[1] or self._address(met[2])
+        self._rows.append(_new_row(Row, (where, int(met[3]), *known[0])))
+        self._note(known[1])
+        return True
+
+    def _feed(self, text: str, *, final: bool = False) -> bool:
+        """Give *text* to expat; whether it is between two records after it, for certain."""
+        if self._exact is None:
+            self._exact = Reading(self._limits, self._found)
+            self._exact.feed(self._root)
+        exact = self._exact
+        exact.feed(mended(text, self.oddities), final=final)
+        if exact.root is not None:
+            self._check_root(*exact.root)
+        if exact.ended:
+            self._check_end(text)
+        elif final:
+            raise ReportError("it is cut off before its end")
+        self._pending = not (text.endswith(self._closing) and exact.between(self._closing))
+        return not self._pending
+
+    def _check_root(self, name: str, attributes: dict[str, str]) -> None:
+        if local(name).lower() != "feedback":
+            raise ReportError(f"its root is {shown(name)}, not feedback")
+        self.namespace = attributes.get(
+            f"xmlns:{name.rpartition(':')[0]}" if ":" in name else "xmlns", ""
+        )
+
+    def _check_end(self, text: str) -> None:
+        after = text.rpartition(">")[2]
+        if after.strip(" \t\r\n\0"):
+            self.oddities.add("something stands after its end")
+
+    def _found(self, element: Element) -> None:
+        """Take in an element that stands right below the root."""
+        if element.name != "record":
+            known = self.elements.setdefault(element.name, element)
+            if element.name == "policy_published" and known != element:
+                self.oddities.add("several policy_published; the first counts")
+            return
+        row = element.child("row") or Element("row", "")
+        where = address(text_of(row, "source_ip"), self.oddities)
+        messages = count(text_of(row, "count"), self.oddities)
+        self._rows.append(_new_row(Row, (where, messages, *read_meaning(element, self.oddities))))

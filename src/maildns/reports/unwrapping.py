@@ -1,0 +1,312 @@
+"""
+From what arrived to the reports in it: bare, in gzip, in zip, in a mail, or one in the other.
+
+What something is, its content says; names and types are not believed. Nothing is written to
+disk and nothing is unpacked at once: `Payload.blocks` unpacks as it is read, within `Limits`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from maildns.errors import ReportError
+from maildns.reports.cleaning import clean
+from maildns.reports.limits import LIMITS, Limits
+from maildns.reports.mime import Part, leaves, looks_like_mail, split_mail
+from maildns.reports.model import ReportKind
+
+BLOCK = 128 << 10
+_START = 4096
+_MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
+_OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
+_OUR_TYPES = re.compile(r"[+/](?:xml|json|gzip|x-gzip|zip|x-zip-compressed|x-zip)\Z")
+_OUR_NAMES = re.compile(r"\.(?:xml|json|gz|zip|gzip)\Z", re.IGNORECASE)
+
+
+class _Form(StrEnum):
+    """What octets are, seen from their start."""
+
+    GZIP = "gzip"
+    ZIP = "zip"
+    MAIL = "mail"
+    XML = "XML"
+    JSON = "JSON"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """
+    One report, still unread.
+
+    `kind` is what its start says it is: None when it cannot be told, and then `problem` says why,
+    as it does where unpacking its very start failed. `name` is for people.
+    """
+
+    name: str
+    kind: ReportKind | None
+    problem: str = ""
+    _open: Callable[[], Iterator[bytes]] = field(default=lambda: iter(()), repr=False)
+
+    def blocks(self) -> Iterator[bytes]:
+        """
+        Unpack from the start, again at each call.
+
+        Raises ReportError where it is broken, or larger than the limits allow.
+        """
+        if self.kind is None:
+            raise ReportError(self.problem)
+        return self._open()
+
+    def octets(self, most: int = LIMITS.octets) -> bytes:
+        """All of it at once; raises ReportError like `blocks`, and beyond *most* octets."""
+        whole = bytearray()
+        for block in self.blocks():
+            whole += block
+            if len(whole) > most:
+                raise ReportError(f"the report has more than {_size(most)}")
+        return bytes(whole)
+
+
+def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
+    """
+    Give each report that *octets* hold; none when nothing in them claims to be one.
+
+    What claims to be one and cannot be read is given too, with its `problem`, so that the others
+    beside it are not lost. Raises ReportError when the whole is too large or cannot be opened.
+    """
+    if len(octets) > limits.input_octets:
+        raise ReportError(f"{_size(len(octets))} arrived; {_size(limits.input_octets)} at most")
+    meter = _Meter(limits)
+    yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
+
+
+@dataclass(slots=True)
+class _Meter:
+    """What all reports of one arrival may unpack to, together."""
+
+    limits: Limits
+    most: dict[str, int] = field(default_factory=dict)
+
+    def note(self, name: str, octets: int) -> None:
+        """Note how far *name* has been unpacked; reading it again costs nothing."""
+        self.most[name] = max(octets, self.most.get(name, 0))
+        if sum(self.most.values()) > self.limits.total_octets:
+            raise ReportError(
+                f"all reports in it together have more than {_size(self.limits.total_octets)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    """Something that may be packed: `whole` where it is held in one piece already."""
+
+    name: str
+    blocks: Callable[[], Iterator[bytes]]
+    whole: bytes | None = None
+    claims: bool = True  # its name, its type or its place says that it is a report
+
+    def start(self) -> bytes:
+        """Its first octets."""
+        if self.whole is not None:
+            return self.whole[:_START]
+        start = b""
+        for block in self.blocks():
+            start += block
+            if len(start) >= _START:
+                break
+        return start[:_START]
+
+    def all(self, limits: Limits) -> bytes:
+        """The whole of it, for a form that cannot be read from the front."""
+        if self.whole is not None:
+            return self.whole
+        return Payload(self.name, ReportKind.AGGREGATE, _open=self.blocks).octets(
+            limits.input_octets
+        )
+
+
+def _unwrap(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
+    """Give the reports in *wrapped*; a fault of this one is given as a payload of no kind."""
+    try:
+        start = wrapped.start()
+        form = _form(start)
+        if form in {_Form.XML, _Form.JSON, _Form.OTHER}:
+            found = _payload(wrapped, form, start)
+            if found is not None:
+                yield found
+            return
+        if levels == 0:
+            raise ReportError("it is packed within too many others")
+        unpack = {_Form.GZIP: _gzip, _Form.ZIP: _zip, _Form.MAIL: _mail}[form]
+        yield from unpack(wrapped, meter, levels)
+    except ReportError as error:
+        yield Payload(wrapped.name, None, error.problem)
+
+
+def _form(start: bytes) -> _Form:
+    if start.startswith(b"\x1f\x8b"):
+        return _Form.GZIP
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _Form.ZIP
+    text = _MARKS.sub(b"", start).replace(b"\0", b"").lstrip()
+    if text.startswith(b"{"):
+        return _Form.JSON
+    if text.startswith(b"<") or _OURS.search(text):
+        return _Form.XML
+    return _Form.MAIL if looks_like_mail(start) else _Form.OTHER
+
+
+def _payload(wrapped: _Wrapped, form: _Form, start: bytes) -> Payload | None:
+    """Give the report, or why it is none; None where it never claimed to be one."""
+    text = _MARKS.sub(b"", start).replace(b"\0", b"").lstrip()
+    if form is _Form.JSON and (wrapped.claims or b'"policies"' in text):
+        return Payload(wrapped.name, ReportKind.TLS, _open=wrapped.blocks)
+    if form is _Form.XML and (_OURS.search(text) or (wrapped.claims and not _is_page(text))):
+        return Payload(wrapped.name, ReportKind.AGGREGATE, _open=wrapped.blocks)
+    if not wrapped.claims or not wrapped.name:
+        return None
+    said = f"starts with '{clean(text[:40].decode('latin-1'))}'" if text else "is empty"
+    return Payload(wrapped.name, None, f"neither XML nor JSON: it {said}")
+
+
+def _is_page(text: bytes) -> bool:
+    return bool(re.match(rb"<(?:!doctype\s+)?html\b", text, re.IGNORECASE))
+
+
+def _sliced(octets: bytes) -> Iterator[bytes]:
+    view = memoryview(octets)
+    for place in range(0, len(octets), BLOCK):
+        yield bytes(view[place : place + BLOCK])
+
+
+def _gzip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
+    inner = _Wrapped(
+        wrapped.name,
+        lambda: _metered(wrapped.name, _gunzip(wrapped.blocks()), meter),
+        claims=wrapped.claims,
+    )
+    yield from _unwrap(inner, meter, levels - 1)
+
+
+def _gunzip(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """
+    Unpack gzip members one after the other (RFC 1952 section 2.2), with the octets taken in so far.
+
+    What follows the last member, such as padding, is overlooked. Raises ReportError for gzip that
+    is damaged or cut off.
+    """
+    unpacker = zlib.decompressobj(wbits=31)
+    taken = 0
+    for block in blocks:
+        taken += len(block)
+        packed = block
+        while packed:
+            if unpacker.eof:
+                if not packed.startswith(b"\x1f\x8b"):
+                    return
+                unpacker = zlib.decompressobj(wbits=31)
+            try:
+                octets = unpacker.decompress(packed, BLOCK)
+            except zlib.error as error:
+                raise ReportError(f"the gzip is damaged: {error}") from error
+            packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            if octets:
+                yield taken, octets
+    while not unpacker.eof and (octets := unpacker.decompress(b"", BLOCK)):
+        yield taken, octets
+    if not unpacker.eof:
+        raise ReportError("the gzip is cut off before its end")
+
+
+def _metered(name: str, pieces: Iterator[tuple[int, bytes]], meter: _Meter) -> Iterator[bytes]:
+    """Let through what is unpacked, as long as it is not too much."""
+    limits = meter.limits
+    octets = 0
+    for taken, piece in pieces:
+        octets += len(piece)
+        if octets > limits.octets:
+            raise ReportError(f"it unpacks to more than {_size(limits.octets)}")
+        if octets > limits.ratio_from and octets > limits.ratio * taken:
+            raise ReportError(
+                f"it unpacks to more than {limits.ratio} times its size: no report does"
+            )
+        meter.note(name, octets)
+        yield piece
+
+
+def _zip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(wrapped.all(meter.limits)))
+        members = [one for one in archive.infolist() if not one.is_dir()]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+        raise ReportError(f"the zip file is damaged: {error}") from error
+    members = [one for one in members if not one.filename.startswith("__MACOSX/")]
+    if len(members) > meter.limits.members:
+        raise ReportError(
+            f"the zip file has {len(members)} members; {meter.limits.members} at most"
+        )
+    for number, member in enumerate(members):
+        name = _beside(wrapped.name, member.filename or str(number))
+        yield from _unwrap(_member(name, archive, member, meter), meter, levels - 1)
+
+
+def _member(
+    name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: _Meter
+) -> _Wrapped:
+    return _Wrapped(name, lambda: _metered(name, _unzip(archive, member), meter))
+
+
+def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
+    if member.flag_bits & 1:
+        raise ReportError("the zip file is encrypted")
+    try:
+        with archive.open(member) as opened:
+            while block := opened.read(BLOCK):
+                yield member.compress_size, block
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        # RuntimeError, of which NotImplementedError is one: a way of packing that is not known
+        raise ReportError(f"the zip file is damaged: {error}") from error
+
+
+def _mail(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
+    octets = wrapped.all(meter.limits)
+    if _is_failure_report(octets):
+        yield Payload(wrapped.name or "mail", ReportKind.FAILURE, _open=lambda: _sliced(octets))
+        return
+    for number, part in enumerate(leaves(octets, meter.limits), start=1):
+        yield from _unwrap(_part(wrapped.name, number, part), meter, levels - 1)
+
+
+def _is_failure_report(octets: bytes) -> bool:
+    """Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2)."""
+    header, body = split_mail(octets)
+    if header.get_content_type() != "multipart/report":
+        return False
+    said = header.get_param("report-type") or ""
+    if isinstance(said, str) and "feedback" in said.lower():
+        return True
+    return b"message/feedback-report" in octets[body : body + (64 << 10)].lower()
+
+
+def _part(outer: str, number: int, part: Part) -> _Wrapped:
+    octets = part.octets()
+    claims = bool(_OUR_TYPES.search(part.type) or _OUR_NAMES.search(part.name))
+    name = _beside(outer, part.name or f"part {number}")
+    return _Wrapped(name, lambda: _sliced(octets), octets, claims)
+
+
+def _beside(outer: str, inner: str) -> str:
+    """Name something by where it is and its own name, of which no path is kept."""
+    own = clean(inner.replace("\\", "/").rpartition("/")[2], 200) or "?"
+    return f"{outer} > {own}" if outer else own
+
+
+def _size(octets: int) -> str:
+    return f"{octets / (1 << 20):.0f} MB" if octets >= 1 << 20 else f"{octets} octets"
