@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from file_keeper import FileKeeper, mail, report
@@ -100,7 +101,7 @@ def test_a_link_is_followed_within_the_folder_and_not_out_of_it(drop, keeper, tm
     (drop / "loop").symlink_to(drop)
     (drop / "a.xml").write_bytes(report("a"))
     (drop / "in").symlink_to(drop / "a.xml")
-    receipts = {os.path.basename(one.source): one for one in take_in(DropFolder(drop), keeper)}
+    receipts = {Path(one.source).name: one for one in take_in(DropFolder(drop), keeper)}
     assert receipts["out"].reason == "this link leads out of the folder"
     assert keeper.names == ["a"]
     assert sorted(receipts) == ["a.xml", "in", "loop", "out"]
@@ -238,7 +239,7 @@ def test_the_messages_of_an_mbox_are_read_and_the_file_stays(tmp_path, keeper):
     before = file.read_bytes()
     kept = [one.kept for one in take_in(Mbox(file), keeper)]
     assert kept == [Kept.NEW, Kept.NO_REPORT, Kept.NEW]
-    assert [one.kept for one in take_in(Mbox(file), keeper)][0] == Kept.KNOWN
+    assert next(one.kept for one in take_in(Mbox(file), keeper)) == Kept.KNOWN
     assert file.read_bytes() == before
     assert keeper.arrivals[0].source == f"{file}#1"
 
