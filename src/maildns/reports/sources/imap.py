@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from maildns.errors import MailboxError, UsageError
 from maildns.reports.keeping import Arrival, Kept, Receipt
@@ -24,7 +24,6 @@ from maildns.reports.sources.opening import MAX_OCTETS
 from maildns.reports.sources.taking import BATCH_OCTETS, Brought, Fate
 
 if TYPE_CHECKING:
-
     from maildns.reports.sources.imap_client import Mailbox
 
 _T = TypeVar("_T")
@@ -119,7 +118,7 @@ class ImapMailbox:
         self._open: Mailbox | None = None
         self._validity = ""
 
-    def __enter__(self) -> ImapMailbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,8 +127,14 @@ class ImapMailbox:
     def close(self) -> None:
         """Log out."""
         if self._open is not None:
-            with suppress(*_LOST, imaplib.IMAP4.error, Exception):
-                self._open.box.logout()
+            with suppress(*_LOST, imaplib.IMAP4.error):
+                self._open.box.client.logout()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._open is not None:
+            with suppress(OSError):
+                self._open.box.client.shutdown()
             self._open = None
 
     def bring(self) -> Iterator[Brought | Receipt]:
@@ -192,7 +197,7 @@ class ImapMailbox:
                     f"its certificate is not good: {error.verify_message}"
                 ) from None
             except _LOST as error:
-                self._open = None
+                self._drop()
                 if attempt == ATTEMPTS:
                     words = self._cleaned(error)
                     raise MailboxError(
@@ -200,6 +205,7 @@ class ImapMailbox:
                     ) from None
                 self._sleep(WAIT_SECONDS * 2 ** (attempt - 1))
             except imaplib.IMAP4.error as error:
+                self._drop()  # it may be in the middle of an answer
                 raise self._refused(self._cleaned(error)) from None
         raise AssertionError  # the last attempt returns or raises
 

@@ -6,6 +6,7 @@ import imaplib
 import re
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imap_tools import BaseMailBox
@@ -52,7 +53,14 @@ class _Box(BaseMailBox):
             made = _BoundedTls(host, port, ssl_context=context, timeout=account.timeout_seconds)
             return self._bounded(made)
         client = _Bounded(host, port, account.timeout_seconds)
-        client.starttls(context)
+        if "STARTTLS" not in client.capabilities:
+            close(client)
+            raise client.error("the server offers no STARTTLS, so no password is sent")
+        try:
+            client.starttls(context)
+        except BaseException:
+            close(client)
+            raise
         return self._bounded(client)
 
     def _bounded(self, client: _Bounded) -> imaplib.IMAP4:
@@ -73,8 +81,7 @@ class Mailbox:
         client = box.client
         _, told = client.capability()
         self.capabilities = frozenset(b" ".join(told).decode("ascii", "replace").upper().split())
-        folder = encode_folder(box.account.folder)
-        _checked(client.select(folder))
+        _checked(client.select(_name(box.account.folder)))
         self.validity = _response(client, "UIDVALIDITY")
         self.has_keywords = r"\*" in _response(client, "PERMANENTFLAGS")
         if not self.has_keywords and not (box.account.move_to or box.account.delete):
@@ -120,14 +127,19 @@ class Mailbox:
 
     def move(self, uids: Sequence[str], folder: str) -> None:
         """Move to *folder*, which is made when it is not there (RFC 6851)."""
-        if not self.box.folder.exists(folder):
-            self.box.folder.create(folder)
-        name = encode_folder(folder)
-        if "MOVE" in self.capabilities:
-            self._uid("MOVE", ",".join(uids), name)
-            return
-        self._uid("COPY", ",".join(uids), name)
-        self.delete(uids)
+        moves = "MOVE" in self.capabilities
+        command = "MOVE" if moves else "COPY"
+        try:
+            self._uid(command, ",".join(uids), _name(folder))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            if "TRYCREATE" not in str(error):  # RFC 9051 section 6.4.7
+                raise
+            _checked(self.box.client.create(_name(folder)))
+            self._uid(command, ",".join(uids), _name(folder))
+        if not moves:
+            self.delete(uids)
 
     def delete(self, uids: Sequence[str]) -> None:
         """Delete these and no others; without UIDPLUS they stay, marked as deleted (RFC 4315)."""
@@ -149,11 +161,22 @@ def open_mailbox(account: ImapAccount) -> Mailbox:
             box.login_utf8(account.user, account.password, initial_folder=None)
         return Mailbox(box)
     except ImapToolsError as error:
-        box.client.shutdown()
+        close(box.client)
         raise imaplib.IMAP4.error(str(error)) from None
     except BaseException:
-        box.client.shutdown()
+        close(box.client)
         raise
+
+
+def _name(folder: str) -> str:
+    """The name of *folder* as a command has it: quoted, in modified UTF-7 (RFC 3501 section 5.1.3)."""
+    return encode_folder(folder).decode("ascii")
+
+
+def close(client: imaplib.IMAP4) -> None:
+    """Close the connection, in whatever state it is."""
+    with suppress(OSError):
+        client.shutdown()
 
 
 def _checked(answer: tuple[str, list[Any]]) -> list[Any]:
