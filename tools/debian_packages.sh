@@ -4,7 +4,7 @@ set -eu
 missing=""
 for pair in named:bind9 named-checkzone:bind9-utils delv:bind9-dnsutils openssl:openssl chromium:chromium opendkim:opendkim \
     opendkim-testmsg:opendkim-tools node:nodejs ip:iproute2 knotd:knot kdig:knot-dnsutils unbound:unbound \
-    postfix:postfix nsd:nsd initdb:postgresql; do
+    postfix:postfix nsd:nsd dovecot:dovecot-imapd initdb:postgresql; do
     PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0

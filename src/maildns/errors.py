@@ -9,6 +9,7 @@ Everything that this package raises, drawn as a tree.
      ├─ StalePlan           the zone has changed since it was made  (conflicts)
      ├─ PublishError        a name server refused or vanished       (may_retry, hint)
      ├─ ReportError         a report cannot be read                 (problem)
+     ├─ MailboxError        a mail server refused or vanished       (may_retry, hint)
      └─ UsageError          this program, or its caller, asked for nonsense
 
 A DNS failure met while evaluating is *not* an exception: it is
@@ -142,6 +143,16 @@ class ReportError(MaildnsError):
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
+
+
+class MailboxError(MaildnsError):
+    """A mailbox could not be reached or read; what was not kept is still there."""
+
+    def __init__(self, problem: str, *, may_retry: bool = False, hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.may_retry = may_retry
+        self.hint = hint
 
 
 class UsageError(MaildnsError):

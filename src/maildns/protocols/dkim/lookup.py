@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from maildns.ask import Answer
 from maildns.dnsdata import Rdata, Txt
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
+MAIL: Final = ("email",)  # what a key signs for: RFC 6376 section 3.6.1, tag s
 MOST_RSA_BITS = 8192  # verifying takes its time; RFC 8301 section 3.2 asks for 4096
 
 
@@ -58,9 +59,13 @@ class PublishedKey:
     bits: int
 
 
-def key_in(answer: Answer, algorithm: str) -> PublishedKey | Refusal:
+def key_in(
+    answer: Answer, algorithm: str, services: tuple[str, ...] = MAIL
+) -> PublishedKey | Refusal:
     """
     The key in *answer* that can verify a signature made by *algorithm*, or why there is none.
+
+    It must be for one of *services*.
 
     TXT records beside it that are no key records are passed over, as a wildcard may
     bring them; of several key records none is chosen.
@@ -68,11 +73,13 @@ def key_in(answer: Answer, algorithm: str) -> PublishedKey | Refusal:
     if answer.failed:  # RFC 6376 section 6.1.2 step 1
         why = answer.detail or answer.outcome
         return Refusal(DkimResult.TEMPERROR, f"the key cannot be fetched: {why}")
-    return _key_among(answer.records, algorithm)
+    return _key_among(answer.records, algorithm, services)
 
 
 @lru_cache(maxsize=512)
-def _key_among(records: tuple[Rdata, ...], algorithm: str) -> PublishedKey | Refusal:
+def _key_among(
+    records: tuple[Rdata, ...], algorithm: str, services: tuple[str, ...]
+) -> PublishedKey | Refusal:
     texts = [record for record in records if isinstance(record, Txt)]
     if not texts:  # step 2
         return _permanent("there is no key record")
@@ -81,7 +88,7 @@ def _key_among(records: tuple[Rdata, ...], algorithm: str) -> PublishedKey | Ref
         if len(keys) > 1:  # step 3, and section 3.6.2.2: what happens then is undefined
             return _permanent(f"{len(keys)} key records stand at one name")
         texts = keys or texts
-    return _usable(texts[0], algorithm)
+    return _usable(texts[0], algorithm, services)
 
 
 def _permanent(reason: str) -> Refusal:
@@ -95,15 +102,16 @@ def _read(text: Txt) -> KeyRecord | str:
         return error.problem
 
 
-def _usable(text: Txt, algorithm: str) -> PublishedKey | Refusal:
+def _usable(text: Txt, algorithm: str, services: tuple[str, ...]) -> PublishedKey | Refusal:
     record = _read(text)
     if not isinstance(record, KeyRecord):  # RFC 6376 section 6.1.2 step 4
         return _permanent(f"the key record is wrongly written: {record}")
     kind, _, hash_name = algorithm.partition("-")
     if record.revoked:  # RFC 6376 section 6.1.2 step 7
         return _permanent("the key is revoked")
-    if not record.for_mail:  # RFC 6376 section 3.6.1, tag s
-        return _permanent(f"the key is not for mail: s={':'.join(record.services)}")
+    if not record.serves(services):  # RFC 6376 section 3.6.1, tag s
+        wanted = "mail" if services == MAIL else " or ".join(services)
+        return _permanent(f"the key is not for {wanted}: s={':'.join(record.services)}")
     if record.hashes and hash_name not in record.hashes:  # step 6
         return _permanent(f"the key does not allow {hash_name}: h={':'.join(record.hashes)}")
     if record.key_type != kind:  # step 8

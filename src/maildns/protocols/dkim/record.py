@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from maildns.errors import RecordSyntaxError
@@ -68,7 +69,11 @@ class KeyRecord:
     @property
     def for_mail(self) -> bool:
         """The key may sign mail (tag `s`)."""
-        return not self.services or not {"*", "email"}.isdisjoint(self.services)
+        return self.serves(("email",))
+
+    def serves(self, services: Iterable[str]) -> bool:
+        """The key may sign for one of *services*, in the words of tag `s`."""
+        return not self.services or not {"*", *services}.isdisjoint(self.services)
 
     def tags(self) -> list[tuple[str, str]]:
         """The tags in the order of printing."""

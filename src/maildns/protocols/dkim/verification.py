@@ -24,7 +24,14 @@ from maildns.protocols.dkim.canonical import (
     signed_header,
     without_signature,
 )
-from maildns.protocols.dkim.lookup import DkimResult, PublishedKey, Refusal, is_signed_by, key_in
+from maildns.protocols.dkim.lookup import (
+    MAIL,
+    DkimResult,
+    PublishedKey,
+    Refusal,
+    is_signed_by,
+    key_in,
+)
 from maildns.protocols.dkim.message import Field, Message, Source, read_message
 from maildns.protocols.dkim.record import KeyRecord
 from maildns.protocols.dkim.signature import Signature, parse_signature
@@ -102,15 +109,19 @@ class Candidate:
 
 
 def verify(
-    message: Source, *, now: float | None = None, max_signatures: int = MAX_SIGNATURES
+    message: Source,
+    *,
+    now: float | None = None,
+    max_signatures: int = MAX_SIGNATURES,
+    services: tuple[str, ...] = MAIL,
 ) -> Inquiry[list[DkimVerdict]]:
     """
     Verify every DKIM signature of *message*: one verdict for each, in their order.
 
     *message* is octets, an iterable of chunks or an open binary file. *now*, in seconds
     since 1970, is what expiry is measured by; the clock's time when left out. Signatures
-    beyond *max_signatures* are not looked at: their result is `policy`. A message without
-    signatures has no verdicts. No fault of message, key or DNS raises.
+    beyond *max_signatures* are not looked at: their result is `policy`. A key must be for one of
+    *services* (RFC 6376 section 3.6.1, tag s). A message without signatures has no verdicts. No fault of message, key or DNS raises.
     """
     mail = read_message(message)
     moment = time.time() if now is None else now
@@ -118,7 +129,7 @@ def verify(
     candidates = [_read(mail, field, moment) for field in found[:max_signatures]]
     questions = questions_of(candidates)
     answers = (yield questions) if questions else ()
-    take_keys(candidates, questions, answers)
+    take_keys(candidates, questions, answers, services)
     for candidate in candidates:
         _check_strictness(candidate)
     hashes = body_hashes(mail.body, wanted_hashes(candidates))
@@ -190,7 +201,10 @@ def questions_of(candidates: Iterable[Candidate]) -> tuple[Question, ...]:
 
 
 def take_keys(
-    candidates: Iterable[Candidate], questions: Sequence[Question], answers: Sequence[Answer]
+    candidates: Iterable[Candidate],
+    questions: Sequence[Question],
+    answers: Sequence[Answer],
+    services: tuple[str, ...] = MAIL,
 ) -> None:
     """Give each candidate its key (RFC 6376 section 6.1.2)."""
     pairs = zip(questions, answers, strict=True)
@@ -198,7 +212,9 @@ def take_keys(
     for candidate in candidates:
         if candidate.refusal or candidate.question is None or candidate.signature is None:
             continue
-        found = key_in(by_name[candidate.question.name], candidate.signature.algorithm)
+        found = key_in(
+            by_name[candidate.question.name], candidate.signature.algorithm, services
+        )
         if isinstance(found, Refusal):
             candidate.refusal = found
         else:
