@@ -212,9 +212,7 @@ def take_keys(
     for candidate in candidates:
         if candidate.refusal or candidate.question is None or candidate.signature is None:
             continue
-        found = key_in(
-            by_name[candidate.question.name], candidate.signature.algorithm, services
-        )
+        found = key_in(by_name[candidate.question.name], candidate.signature.algorithm, services)
         if isinstance(found, Refusal):
             candidate.refusal = found
         else:
