@@ -1,0 +1,221 @@
+"""`maildns reports summary`: all domains at a glance, or some more closely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from maildns.cli.reports_place import Sight, spelled
+from maildns.cli.show_reports import (
+    cell,
+    console,
+    daily,
+    domain_head,
+    line,
+    plural,
+    share,
+    share_style,
+    table,
+    told,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from maildns.cli.reports_documents import ReportsSummaryDocument, SummaryDomainDocument
+    from maildns.reports.store.queries import DomainSum
+    from maildns.reports.views import Window
+
+SHOWN: Final = 40  # domains at a glance
+_MOST_NEW: Final = 100
+
+
+@dataclass(slots=True)
+class Glance:
+    """A domain's counts; `days` are by day what passes and what fails."""
+
+    sum: DomainSum
+    days: dict[date, tuple[int, int]] = field(default_factory=dict)
+    policy: str = ""
+    reporters: dict[str, int] = field(default_factory=dict)
+    new_sources: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The domains, those that are shown; `named` where they were asked for by name."""
+
+    glances: list[Glance]
+    left_out: int
+    named: bool
+    held: int
+
+
+def overview(sight: Sight, wanted: Sequence[str], *, whole: bool) -> Overview:
+    """Gather what is shown of *wanted*, or of all domains."""
+    from maildns.reports.store import queries
+
+    with sight.store.reading() as reader:
+        sums = queries.summary(reader, sight.window)
+        held = sum(1 for _ in queries.held(reader))
+    found = [one for one in sums if not wanted or one.domain in wanted]
+    shown = found if whole or wanted else found[:SHOWN]
+    glances = [Glance(one, _days(sight, one.domain)) for one in shown]
+    if wanted:
+        for glance in glances:
+            _look_closely(sight, glance)
+    glances += [Glance(one) for one in found[len(shown) :]]
+    return Overview(glances, len(found) - len(shown), bool(wanted), held)
+
+
+def _days(sight: Sight, domain: str) -> dict[date, tuple[int, int]]:
+    return {
+        one.day: (one.passing, one.messages - one.passing)
+        for one in sight.evidence.domain_days(sight.window, domain)
+    }
+
+
+def _look_closely(sight: Sight, glance: Glance) -> None:
+    from maildns.cli.reports_looking import policy_seen
+    from maildns.reports.store import queries
+
+    domain, window = glance.sum.domain, sight.window
+    with sight.store.reading() as reader:
+        reporters = queries.reporters(reader, domain, window)
+        new = queries.new_sources(reader, domain, window)
+    glance.reporters = {one.reporter: one.messages for one in reporters}
+    glance.new_sources = list(new)[:_MOST_NEW]
+    glance.policy = policy_seen(sight.evidence.reports(window, domain))
+
+
+# --- showing --------------------------------------------------------------------------
+
+
+def show(sight: Sight, seen: Overview) -> None:
+    """Print *seen*."""
+    out = console()
+    stale(sight, out)
+    if seen.named:
+        for glance in seen.glances:
+            _show_closely(glance, sight.window, out)
+    else:
+        _show_table(sight, seen, out)
+    if seen.held:
+        line(f"{plural(seen.held, 'arrival')} in quarantine: maildns reports quarantine list", out)
+    line("more: maildns reports senders, maildns reports tls, maildns reports advise", out, "dim")
+
+
+def stale(sight: Sight, out: Console) -> None:
+    """Say that no new reports come, where that is so."""
+    if sight.stale_days:
+        says = f"the newest report is of {sight.last_day}, {sight.stale_days} days ago"
+        line(f"{says}: what follows is as of then", out, "yellow")
+
+
+def _show_table(sight: Sight, seen: Overview, out: Console) -> None:
+    terminal = out.is_terminal
+    line(f"{spelled(sight.window)}, {plural(len(seen.glances), 'domain')}", out, "bold")
+    extra = ["by day", "failing by day"] if terminal else []
+    shown = table(
+        "domain", ">reports", ">messages", ">passing", ">failing", ">refused", *extra, "newest"
+    )
+    for glance in seen.glances[: len(seen.glances) - seen.left_out]:
+        one = glance.sum
+        sparks = _sparks(glance, sight.window) if terminal else []
+        shown.add_row(
+            cell(one.domain),
+            f"{one.reports:,}",
+            f"{one.messages:,}",
+            cell(share(one.passed, one.messages), share_style(one.passed, one.messages)),
+            f"{one.messages - one.passed:,}",
+            f"{one.quarantined + one.rejected:,}",
+            *sparks,
+            str(one.last_day),
+        )
+    out.print(shown)
+    if seen.left_out:
+        line(f"... and {seen.left_out:,} more; --all shows them", out, "dim")
+
+
+def _sparks(glance: Glance, window: Window) -> list[object]:
+    everything = {day: sum(counts) for day, counts in glance.days.items()}
+    failing = {day: failed for day, (_, failed) in glance.days.items()}
+    return [cell(daily(window, everything), "green"), cell(daily(window, failing), "red")]
+
+
+def _show_closely(glance: Glance, window: Window, out: Console) -> None:
+    one = glance.sum
+    domain_head(one.domain, out, spelled(window))
+    everything = {day: sum(counts) for day, counts in glance.days.items()}
+    failing = {day: failed for day, (_, failed) in glance.days.items()}
+    rows = [
+        ("policy", f"{glance.policy or 'not known'} (as the newest report saw it)"),
+        ("reports", f"{one.reports:,} of {plural(len(glance.reporters), 'reporter')}"),
+        ("messages", f"{one.messages:,}"),
+        ("passing", _part(one.passed, one.messages)),
+        ("  by DKIM", _part(one.dkim_aligned, one.messages)),
+        ("  by SPF", _part(one.spf_aligned, one.messages)),
+        ("failing", _part(one.messages - one.passed, one.messages)),
+        ("quarantined", f"{one.quarantined:,}"),
+        ("refused", f"{one.rejected:,}"),
+    ]
+    if out.is_terminal:
+        rows.insert(3, ("  by day", daily(window, everything)))
+        rows.insert(8, ("  by day", daily(window, failing)))
+    if glance.reporters:
+        rows.append(("reporters", told(glance.reporters)))
+    if glance.new_sources:
+        addresses = ", ".join(glance.new_sources[:5])
+        more = len(glance.new_sources) - 5
+        rows.append(("new sources", addresses + (f" and {more} more" if more > 0 else "")))
+    for label, value in rows:
+        line(f"  {label:<14}{value}", out)
+    out.print()
+
+
+def _part(count: int, whole: int) -> str:
+    return f"{count:,} ({share(count, whole)})" if whole else f"{count:,}"
+
+
+# --- the document ---------------------------------------------------------------------
+
+
+def document(sight: Sight, seen: Overview) -> ReportsSummaryDocument:
+    """The document of *seen*."""
+    from maildns.cli.reports_documents import DaysDocument, ReportsSummaryDocument
+
+    return ReportsSummaryDocument(
+        days=DaysDocument.of(sight.window),
+        stale_days=sight.stale_days,
+        domains=[_entry(glance, named=seen.named) for glance in seen.glances],
+        held=seen.held,
+    )
+
+
+def _entry(glance: Glance, *, named: bool) -> SummaryDomainDocument:
+    from maildns.cli.reports_documents import (
+        CountsDocument,
+        SummaryDomainDocument,
+        day_documents,
+    )
+
+    one = glance.sum
+    return SummaryDomainDocument(
+        domain=one.domain,
+        reports=one.reports,
+        counts=CountsDocument(
+            messages=one.messages,
+            passing=one.passed,
+            dkim_aligned=one.dkim_aligned,
+            spf_aligned=one.spf_aligned,
+            quarantined=one.quarantined,
+            rejected=one.rejected,
+        ),
+        last_day=one.last_day,
+        policy=glance.policy,
+        days=day_documents(glance.days) if named else [],
+        reporters=glance.reporters,
+        new_sources=glance.new_sources,
+    )
