@@ -214,9 +214,7 @@ class SourceDomainDocument(Document):
 
     domain: str = Field(description="The domain.")
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(
-        description="ours, service, not set up, forwarder, list or stranger."
-    )
+    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
     by: str = Field(description="What gave it away; may be empty.")
     counts: CountsDocument = Field(description="Its messages.")
     days: list[DayDocument] = Field(description="Its messages by day.")
@@ -301,9 +299,7 @@ class HarmDocument(Document):
     """What a policy would do to a sender."""
 
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(
-        description="ours, service, not set up, forwarder, list or stranger."
-    )
+    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
     messages: int = Field(description="All its messages.")
     hit: int = Field(description="Those that would be treated worse than today.")
 
@@ -359,9 +355,7 @@ class ReplaySenderDocument(Document):
     """What would have become of a sender's messages."""
 
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(
-        description="ours, service, not set up, forwarder, list or stranger."
-    )
+    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
     addresses: list[str] = Field(description="Its addresses, the busiest first, at most 100.")
     messages: int = Field(description="All its messages.")
     before: dict[str, int] = Field(description="By what the record of today asks for.")

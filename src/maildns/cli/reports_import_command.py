@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 STDIN: Final = Path("-")
 _MANY: Final = 2_000  # files from which on other processes help to read
 _MOST_WORKERS: Final = 8
-_NO_MAIL: Final = (".xml", ".gz", ".zip", ".json", ".eml")  # names of what is one report, or one mail
+_NO_MAIL: Final = (
+    ".xml",
+    ".gz",
+    ".zip",
+    ".json",
+    ".eml",
+)  # names of what is one report, or one mail
 _SHOWN: Final = 50
 _MOST: Final = 1_000  # receipts that are told one by one
 

@@ -50,7 +50,9 @@ def export(
     *,
     format: Annotated[
         str,
-        typer.Option("--format", "-f", metavar="csv|jsonl|parquet", help="What rows are written as."),
+        typer.Option(
+            "--format", "-f", metavar="csv|jsonl|parquet", help="What rows are written as."
+        ),
     ] = "csv",
     out: Annotated[
         Path | None,
@@ -159,7 +161,8 @@ def show_held(
     id: Id,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write its octets, as they came, to this file.")
+        Path | None,
+        typer.Option("--out", "-o", help="Write its octets, as they came, to this file."),
     ] = None,
     store: StoreOption = "",
     config: ConfigOption = None,

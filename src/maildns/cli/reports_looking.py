@@ -100,7 +100,6 @@ def _described(domain: str, project: Project | None) -> DmarcRecord | None:
     return dmarc_record(settings(project.intent, domain))
 
 
-
 def policy_seen(seen: Sequence[ReportSeen]) -> str:
     """The policy that the newest of the reports *seen* saw, such as `p=none; sp=reject`; may be empty."""
     from maildns.reports.advice import record_seen

@@ -79,15 +79,15 @@ def share(part: int, whole: int) -> str:
     """
     How much *part* is of *whole*; 100 only where it is all, and 0 only where it is nothing.
 
-    >>> share(9999, 10000), share(1, 3), share(0, 0)
-    ('99.9 %', '33.3 %', '')
+    >>> share(9999, 10000), share(1, 3), share(0, 5), share(0, 0)
+    ('99.9 %', '33.3 %', '0 %', '')
     """
     if not whole:
         return ""
-    tenths = part * 1000 // whole
-    if part and not tenths:
-        return "<0.1 %"
-    return f"{tenths / 10:.1f} %" if tenths < 1000 else "100 %"
+    if part in {0, whole}:
+        return "100 %" if part else "0 %"
+    tenths = min(max(round(1000 * part / whole), 1), 999)
+    return f"{tenths / 10:.1f} %"
 
 
 def share_style(part: int, whole: int) -> str:
@@ -116,9 +116,7 @@ def daily(window: Window, counts: Mapping[date, int]) -> str:
     """The sparkline of *counts* over *window*; days are put together where there are many."""
     values = [counts.get(day, 0) for day in window.each()]
     together = -(-len(values) // _DAYS_SHOWN)
-    return sparkline(
-        [sum(values[at : at + together]) for at in range(0, len(values), together)]
-    )
+    return sparkline([sum(values[at : at + together]) for at in range(0, len(values), together)])
 
 
 def told(counts: Mapping[str, int], most: int = 5) -> str:

@@ -49,7 +49,9 @@ def show(sight: Sight, found: Mapping[str, Sequence[Sender]], *, whole: bool) ->
 def _show_table(sight: Sight, domain: str, senders: Sequence[Sender], out: Console) -> None:
     first = sight.evidence.first_seen(domain)
     extra = ["by day"] if out.is_terminal else []
-    shown = table("sender", "what it is", ">messages", ">passing", ">DKIM", ">SPF", *extra, "addresses")
+    shown = table(
+        "sender", "what it is", ">messages", ">passing", ">DKIM", ">SPF", *extra, "addresses"
+    )
     for one in senders:
         tally = one.tally
         new = " (new)" if _is_new(sight, one, first) else ""

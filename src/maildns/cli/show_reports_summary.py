@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from rich.text import Text
+
 from maildns.cli.reports_place import Sight, spelled
 from maildns.cli.show_reports import (
     cell,
@@ -139,7 +141,7 @@ def _show_table(sight: Sight, seen: Overview, out: Console) -> None:
         line(f"... and {seen.left_out:,} more; --all shows them", out, "dim")
 
 
-def _sparks(glance: Glance, window: Window) -> list[object]:
+def _sparks(glance: Glance, window: Window) -> list[Text]:
     everything = {day: sum(counts) for day, counts in glance.days.items()}
     failing = {day: failed for day, (_, failed) in glance.days.items()}
     return [cell(daily(window, everything), "green"), cell(daily(window, failing), "red")]
