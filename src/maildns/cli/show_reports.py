@@ -107,15 +107,14 @@ def sparkline(values: Sequence[int]) -> str:
     """
     most = max(values, default=0)
     return "".join(
-        " " if value <= 0 else BARS[min(len(BARS) - 1, value * len(BARS) // (most + 1))]
-        for value in values
+        BARS[-(-value * len(BARS) // most) - 1] if value > 0 else " " for value in values
     )
 
 
-def daily(window: Window, counts: Mapping[date, int]) -> str:
-    """The sparkline of *counts* over *window*; days are put together where there are many."""
+def daily(window: Window, counts: Mapping[date, int], room: int = _DAYS_SHOWN) -> str:
+    """The sparkline of *counts* over *window*; days are put together to stay within *room*."""
     values = [counts.get(day, 0) for day in window.each()]
-    together = -(-len(values) // _DAYS_SHOWN)
+    together = -(-len(values) // max(1, room))
     return sparkline([sum(values[at : at + together]) for at in range(0, len(values), together)])
 
 

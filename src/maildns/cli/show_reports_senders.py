@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from maildns.reports.meaning import Sender
 
 SHOWN: Final = 25
+_OTHERS: Final = 100  # characters of a line of the table beside its sparkline
+_LEAST: Final = 10
 
 
 def show(sight: Sight, found: Mapping[str, Sequence[Sender]], *, whole: bool) -> None:
@@ -48,14 +50,15 @@ def show(sight: Sight, found: Mapping[str, Sequence[Sender]], *, whole: bool) ->
 
 def _show_table(sight: Sight, domain: str, senders: Sequence[Sender], out: Console) -> None:
     first = sight.evidence.first_seen(domain)
-    extra = ["by day"] if out.is_terminal else []
+    room = min(60, out.width - _OTHERS) if out.is_terminal else 0
+    extra = ["by day"] if room >= _LEAST else []
     shown = table(
         "sender", "what it is", ">messages", ">passing", ">DKIM", ">SPF", *extra, "addresses"
     )
     for one in senders:
         tally = one.tally
         new = " (new)" if _is_new(sight, one, first) else ""
-        sparks = [cell(daily(sight.window, _by_day(one)), "cyan")] if extra else []
+        sparks = [cell(daily(sight.window, _by_day(one), room), "cyan")] if extra else []
         shown.add_row(
             cell(one.title + new),
             cell(one.kind, KINDS.get(one.kind, "")),
@@ -64,15 +67,15 @@ def _show_table(sight: Sight, domain: str, senders: Sequence[Sender], out: Conso
             share(tally.dkim_aligned, tally.messages),
             share(tally.spf_aligned, tally.messages),
             *sparks,
-            cell(_addresses(one)),
+            cell(_addresses(one, 2 if out.width > _OTHERS else 1)),
         )
     out.print(shown)
 
 
-def _addresses(one: Sender) -> str:
-    some = one.addresses[:2]
+def _addresses(one: Sender, most: int) -> str:
+    some = one.addresses[:most]
     more = len(one.addresses) - len(some)
-    return ", ".join(some) + (f" and {more:,} more" if more else "")
+    return ", ".join(some) + (f" +{more:,}" if more else "")
 
 
 def _by_day(one: Sender) -> dict[date, int]:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 40  # domains at a glance
 _MOST_NEW: Final = 100
+_WIDE: Final = 130
+_NUMBERS: Final = 46  # characters of a line of the table beside its name and its sparklines
+_LEAST: Final = 10  # of a sparkline that tells anything
 
 
 @dataclass(slots=True)
@@ -117,23 +120,23 @@ def stale(sight: Sight, out: Console) -> None:
 
 
 def _show_table(sight: Sight, seen: Overview, out: Console) -> None:
-    terminal = out.is_terminal
     line(f"{spelled(sight.window)}, {plural(len(seen.glances), 'domain')}", out, "bold")
-    extra = ["by day", "failing by day"] if terminal else []
-    shown = table(
-        "domain", ">reports", ">messages", ">passing", ">failing", ">refused", *extra, "newest"
-    )
+    room = _room(seen, out)
+    # Where somebody looks, bars tell more than the two counts that cost their room.
+    whole = not room or out.width >= _WIDE
+    columns = ["domain", *([">reports"] if whole else []), ">messages", ">passing", ">failing"]
+    columns += [">refused"] if whole else []
+    shown = table(*columns, *(["by day", "failing by day"] if room else []), "newest")
     for glance in seen.glances[: len(seen.glances) - seen.left_out]:
         one = glance.sum
-        sparks = _sparks(glance, sight.window) if terminal else []
         shown.add_row(
             cell(one.domain),
-            f"{one.reports:,}",
+            *([f"{one.reports:,}"] if whole else []),
             f"{one.messages:,}",
             cell(share(one.passed, one.messages), share_style(one.passed, one.messages)),
             f"{one.messages - one.passed:,}",
-            f"{one.quarantined + one.rejected:,}",
-            *sparks,
+            *([f"{one.quarantined + one.rejected:,}"] if whole else []),
+            *(_sparks(glance, sight.window, room) if room else []),
             str(one.last_day),
         )
     out.print(shown)
@@ -141,10 +144,21 @@ def _show_table(sight: Sight, seen: Overview, out: Console) -> None:
         line(f"... and {seen.left_out:,} more; --all shows them", out, "dim")
 
 
-def _sparks(glance: Glance, window: Window) -> list[Text]:
+def _room(seen: Overview, out: Console) -> int:
+    """How wide each of the two sparklines may be; 0 where there is no terminal, or no room."""
+    longest = max((len(one.sum.domain) for one in seen.glances), default=0)
+    numbers = _NUMBERS + (20 if out.width >= _WIDE else 0)
+    room = min(60, (out.width - min(longest, 60) - numbers) // 2)
+    return room if out.is_terminal and room >= _LEAST else 0
+
+
+def _sparks(glance: Glance, window: Window, room: int) -> list[Text]:
     everything = {day: sum(counts) for day, counts in glance.days.items()}
     failing = {day: failed for day, (_, failed) in glance.days.items()}
-    return [cell(daily(window, everything), "green"), cell(daily(window, failing), "red")]
+    return [
+        cell(daily(window, everything, room), "green"),
+        cell(daily(window, failing, room), "red"),
+    ]
 
 
 def _show_closely(glance: Glance, window: Window, out: Console) -> None:
