@@ -103,7 +103,9 @@ def test_all_domains_are_summed_up(store):
 def test_the_summary_in_a_pipe_is_a_plain_table(store):
     result = run_cli("reports", "summary", "--store", store)
     assert result.code == 0
-    assert re.search(r"^example\.com +60 +3,180 +94\.3 % +180 +0 +2026-05-31", result.out, re.MULTILINE)
+    assert re.search(
+        r"^example\.com +60 +3,180 +94\.3 % +180 +0 +2026-05-31", result.out, re.MULTILINE
+    )
     assert not re.search("[▁-█\x1b]", result.out)
     assert "as of then" in result.out.splitlines()[0]
 

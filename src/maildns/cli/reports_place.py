@@ -113,7 +113,12 @@ def opened(place: Place, *, create: bool = False) -> Iterator[Store]:
 
 @dataclass(frozen=True)
 class Sight:
-    """What is asked of a store, and of which days; *today* is the day that it is judged as of."""
+    """
+    What is asked of a store, and of which days.
+
+    `today` is the day that it is judged as of, `last_day` the newest that reports are about.
+    `stale_days` is how old that is where no new ones come and nobody asked for days long past.
+    """
 
     place: Place
     store: Store
@@ -121,12 +126,7 @@ class Sight:
     window: Window
     today: date
     last_day: date
-
-    @property
-    def stale_days(self) -> int:
-        """How many days the newest report is older than it should be when today is the day; 0: none."""
-        late = (datetime.now(UTC).date() - self.last_day).days
-        return late if late > STALE_DAYS and self.today == self.last_day else 0
+    stale_days: int
 
     def named(self, domain: str) -> str:
         """*domain* as the store knows it; raises `UsageError` where no report of the days is about it."""
@@ -174,15 +174,12 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
                 markup=False,
             )
             raise typer.Exit(ExitCode.UNKNOWN)
-        today = last or _today(newest)
-        ends = last or min(today, newest)
-        yield Sight(place, kept, evidence, Window.last(days, ends), today, newest)
-
-
-def _today(newest: date) -> date:
-    """The day to judge as of: this one; where all reports are old, that of the newest."""
-    today = datetime.now(UTC).date()
-    return newest if (today - newest).days > STALE_DAYS else today
+        late = (datetime.now(UTC).date() - newest).days
+        stale = late if late > STALE_DAYS and last is None else 0
+        # Where all reports are old, as of the newest of them: what they say is still of use.
+        today = last or (newest if stale else datetime.now(UTC).date())
+        window = Window.last(days, last or min(today, newest))
+        yield Sight(place, kept, evidence, window, today, newest, stale)
 
 
 def _day(text: str) -> date | None:

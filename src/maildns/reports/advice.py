@@ -193,7 +193,8 @@ def advise(
     """
     Find the next step of *domain* and judge it by the *rows* and *reports* of *window*.
 
-    *sources* are the same rows, folded and named. Nothing is asked without *world*.
+    *sources* are the same rows, folded and named. *reports* may go back further: the older ones tell
+    how long the step of today has stood. Nothing is asked without *world*.
     """
     limits = thresholds or Thresholds()
     senders = senders_of(sources)
@@ -237,12 +238,13 @@ def _basis(
             wanted.add(sender.tally)
         elif sender.kind is Kind.STRANGER:
             strangers.add(sender.tally)
-    days = {report.begin.date() for report in reports if report.begin.date() in window}
+    within = [report for report in reports if report.begin.date() in window]
+    days = {report.begin.date() for report in within}
     return Basis(
         window,
         len(days),
-        len(reports),
-        tuple(sorted({report.reporter for report in reports})),
+        len(within),
+        tuple(sorted({report.reporter for report in within})),
         max(days, default=None),
         standing_since(now, reports),
         wanted,
