@@ -28,7 +28,7 @@ from maildns.reports.reading import (
     read_published,
     text_of,
 )
-from maildns.reports.unwrapping import Payload, open_payloads
+from maildns.reports.unwrapping import Payload, first_payload
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
@@ -60,12 +60,7 @@ def parse_aggregate(data: bytes, limits: Limits = LIMITS) -> AggregateReport:
     in `head.oddities`. Raises ReportError for what is no such report, is broken beyond doubt, or
     is hostile: any DTD, anything larger or deeper than *limits*.
     """
-    problem = "nothing in it claims to be a DMARC aggregate report"
-    for payload in open_payloads(data, limits):
-        if payload.kind is ReportKind.AGGREGATE:
-            return read_aggregate(payload, limits).whole()
-        problem = payload.problem or f"it is a {payload.kind} report, not an aggregate report"
-    raise ReportError(problem)
+    return read_aggregate(first_payload(data, ReportKind.AGGREGATE, limits), limits).whole()
 
 
 def read_aggregate(payload: Payload, limits: Limits = LIMITS) -> AggregateReader:
@@ -90,9 +85,9 @@ class AggregateReader:
         scan = _Scan(payload, limits)
         batches = iter(scan)
         first = next((batch for batch in batches if batch), [])
-        if not scan.has_head:
+        if not scan.has_head():
             for _ in batches:
-                if scan.has_head:
+                if scan.has_head():
                     break
             again = _Scan(payload, limits)
             again.elements.update(scan.elements)
@@ -139,7 +134,6 @@ class _Scan:
         self._rows: list[Row] = []
         self._count = 0
 
-    @property
     def has_head(self) -> bool:
         return "report_metadata" in self.elements and "policy_published" in self.elements
 

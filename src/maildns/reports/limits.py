@@ -30,6 +30,9 @@ class Limits:
     depth: int = 24  # of elements or of JSON values
     element_octets: int = 1 << 20  # of the head, or of one record
     json_octets: int = 16 << 20
+    json_values: int = 500_000  # of one TLS report, about
+    policies: int = 10_000  # of one TLS report
+    failures: int = 100_000  # of one TLS report
 
 
 LIMITS = Limits()

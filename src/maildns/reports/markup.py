@@ -151,14 +151,14 @@ class Reading:
 
     def feed(self, text: str, *, final: bool = False) -> None:
         """Read on. What follows the end of the root is overlooked."""
-        if self.ended:
+        if self._has_ended():
             return
         octets = text.encode("utf-8", "replace")
         self._fed += len(octets)
         try:
             self._parser.Parse(octets, final)
         except expat.ExpatError as error:
-            if self.ended:
+            if self._has_ended():
                 return
             said = expat.ErrorString(error.code)
             raise ReportError(
@@ -166,6 +166,9 @@ class Reading:
             ) from error
         if self._fed - self._since > self._limits.element_octets:
             raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
+
+    def _has_ended(self) -> bool:
+        return self.ended
 
     def between(self, tag: str) -> bool:
         """Whether the last thing fed was the end *tag* of an element below the root, and was seen."""

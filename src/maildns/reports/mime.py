@@ -73,15 +73,12 @@ def split_mail(octets: bytes) -> tuple[Message, int]:
 
 def leaves(octets: bytes, limits: Limits = LIMITS) -> Iterator[Part]:
     """
-    Give the parts of a mail that hold no parts themselves, in order.
+    Give the parts of a mail that hold no parts themselves, in order; a mail within it is one part.
 
-    A mail within a mail counts as parts of the outer one. Raises ReportError when parts nest
-    deeper, or are more, than *limits* allow.
+    Raises ReportError when parts nest deeper, or are more, than *limits* allow.
     """
-    count = 0
-    for part in _walk(octets, limits.nesting):
-        count += 1
-        if count > limits.members:
+    for number, part in enumerate(_walk(octets, limits.nesting)):
+        if number >= limits.members:
             raise ReportError(f"the mail has more than {limits.members} parts")
         yield part
 
@@ -96,11 +93,7 @@ def _walk(octets: bytes, levels: int) -> Iterator[Part]:
             yield from _walk(part, levels - 1)
         return
     encoding = str(header.get("Content-Transfer-Encoding", "")).strip().lower()
-    leaf = Part(kind, clean(_filename(header), 200), encoding, octets[start:])
-    if kind == "message/rfc822":
-        yield from _walk(leaf.octets(), levels - 1)
-    else:
-        yield leaf
+    yield Part(kind, clean(_filename(header), 200), encoding, octets[start:])
 
 
 def _boundary(header: Message) -> bytes:

@@ -25,6 +25,12 @@ BLOCK = 128 << 10
 _START = 4096
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
 _OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
+_FEEDBACK_PART = re.compile(
+    rb"^content-type:\s*message/feedback-report\b", re.IGNORECASE | re.MULTILINE
+)
+FAILURE_PROSE = re.compile(
+    rb"A message claiming to be from you has failed the published\s+DMARC\s+policy"
+)
 _OUR_TYPES = re.compile(r"[+/](?:xml|json|gzip|x-gzip|zip|x-zip-compressed|x-zip)\Z")
 _OUR_NAMES = re.compile(r"\.(?:xml|json|gz|zip|gzip)\Z", re.IGNORECASE)
 
@@ -38,6 +44,9 @@ class _Form(StrEnum):
     XML = "XML"
     JSON = "JSON"
     OTHER = "other"
+
+
+_PACKED = {_Form.GZIP, _Form.ZIP, _Form.MAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,16 @@ def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
         raise ReportError(f"{_size(len(octets))} arrived; {_size(limits.input_octets)} at most")
     meter = _Meter(limits)
     yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
+
+
+def first_payload(octets: bytes, kind: ReportKind, limits: Limits = LIMITS) -> Payload:
+    """Give the first report of *kind* in *octets*; raises ReportError, which says what is there instead."""
+    problem = f"nothing in it claims to be a report ({kind})"
+    for payload in open_payloads(octets, limits):
+        if payload.kind is kind:
+            return payload
+        problem = payload.problem or f"it is a report of another kind ({payload.kind}, not {kind})"
+    raise ReportError(problem)
 
 
 @dataclass(slots=True)
@@ -137,17 +156,19 @@ def _unwrap(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     try:
         start = wrapped.start()
         form = _form(start)
-        if form in {_Form.XML, _Form.JSON, _Form.OTHER}:
-            found = _payload(wrapped, form, start)
-            if found is not None:
-                yield found
-            return
-        if levels == 0:
-            raise ReportError("it is packed within too many others")
-        unpack = {_Form.GZIP: _gzip, _Form.ZIP: _zip, _Form.MAIL: _mail}[form]
-        yield from unpack(wrapped, meter, levels)
+        if form in _PACKED:
+            yield from _unpacked(wrapped, form, meter, levels)
+        elif (found := _payload(wrapped, form, start)) is not None:
+            yield found
     except ReportError as error:
         yield Payload(wrapped.name, None, error.problem)
+
+
+def _unpacked(wrapped: _Wrapped, form: _Form, meter: _Meter, levels: int) -> Iterator[Payload]:
+    if levels == 0:
+        raise ReportError("it is packed within too many others")
+    unpack = {_Form.GZIP: _gzip, _Form.ZIP: _zip, _Form.MAIL: _mail}[form]
+    yield from unpack(wrapped, meter, levels)
 
 
 def _form(start: bytes) -> _Form:
@@ -285,14 +306,20 @@ def _mail(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
 
 
 def _is_failure_report(octets: bytes) -> bool:
-    """Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2)."""
+    """
+    Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2).
+
+    Some say so in prose alone, and some in a mail that is no multipart/report.
+    """
     header, body = split_mail(octets)
-    if header.get_content_type() != "multipart/report":
-        return False
+    kind = header.get_content_type()
     said = header.get_param("report-type") or ""
-    if isinstance(said, str) and "feedback" in said.lower():
+    if kind == "multipart/report" and isinstance(said, str) and "feedback" in said.lower():
         return True
-    return b"message/feedback-report" in octets[body : body + (64 << 10)].lower()
+    start = octets[body : body + (64 << 10)]
+    if kind.startswith("multipart/") and _FEEDBACK_PART.search(start):
+        return True
+    return kind in {"text/plain", "multipart/report"} and bool(FAILURE_PROSE.search(start))
 
 
 def _part(outer: str, number: int, part: Part) -> _Wrapped:
