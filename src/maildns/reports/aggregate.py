@@ -128,6 +128,7 @@ class _Scan:
         self._payload = payload
         self._limits = limits
         self._closing = _CLOSING
+        self._levels = limits.depth - 1  # below the root
         self._root = ""  # the root's start tag, where it was read without expat
         self._exact: Reading | None = None
         self._pending = True  # whether expat may be in the middle of something
@@ -164,7 +165,7 @@ class _Scan:
             return 0
         cut = text.rfind(">") + 1
         if not cut and len(text) > self._limits.element_octets:
-            raise ReportError(f"a tag has more than {self._limits.element_octets >> 10} kB")
+            raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
         return cut
 
     def _batch(self, piece: str, *, first: bool) -> Iterator[list[Row]]:
@@ -199,7 +200,7 @@ class _Scan:
         self._pending = False
         opens = text.find("<record>", root.end())
         head = text[root.end() : opens] if opens >= 0 else text[root.end() :]
-        elements = read_plain(head) if opens >= 0 else None
+        elements = read_plain(head, self._levels) if opens >= 0 else None
         for element in elements or ():
             self._found(element)
         return text[opens if elements is not None else root.end() :]
@@ -240,12 +241,12 @@ class _Scan:
     def _read_slowly(self, record: str, met: re.Match[str] | None) -> bool:
         """Read one record whose text is new; False where expat says it is not whole."""
         if met is None:
-            found = read_plain(record + self._closing)
+            found = read_plain(record + self._closing, self._levels)
             for element in found or ():
                 self._found(element)
             return found is not None or self._feed(record + self._closing)
         rest = record[met.end() :]
-        found = read_plain(f"<record><row>{rest}{self._closing}")
+        found = read_plain(f"<record><row>{rest}{self._closing}", self._levels)
         if found is None or len(found) != 1:
             return self._feed(record + self._closing)
         oddities = Oddities()
@@ -269,7 +270,8 @@ class _Scan:
         if exact.root is not None:
             self._check_root(*exact.root)
         if exact.ended:
-            self._check_end(text)
+            if exact.trailing:
+                self.oddities.add("something stands after its end")
         elif final:
             raise ReportError("it is cut off before its end")
         self._pending = not (text.endswith(self._closing) and exact.between(self._closing))
@@ -281,11 +283,6 @@ class _Scan:
         self.namespace = attributes.get(
             f"xmlns:{name.rpartition(':')[0]}" if ":" in name else "xmlns", ""
         )
-
-    def _check_end(self, text: str) -> None:
-        after = text.rpartition(">")[2]
-        if after.strip(" \t\r\n\0"):
-            self.oddities.add("something stands after its end")
 
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""

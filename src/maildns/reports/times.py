@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 
 from maildns.reports.cleaning import Oddities
 
-_FIRST, _LAST = datetime(2004, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+# The example of RFC 9990 appendix B is of 1979.
+_FIRST, _LAST = datetime(1979, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _LONGEST = 80
 _SPELLED = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]+([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)([.,][0-9]+)?"
