@@ -36,7 +36,10 @@ def row(ip="192.0.2.1", count="2", evaluated=EVALUATED):
     return f"<row><source_ip>{ip}</source_ip><count>{count}</count>{evaluated}</row>"
 
 
-def record(row=row(), names=NAMES, results=RESULTS):
+ROW = row()
+
+
+def record(row=ROW, names=NAMES, results=RESULTS):
     return f"<record>{row}{names}{results}</record>"
 
 

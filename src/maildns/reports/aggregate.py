@@ -45,6 +45,7 @@ _ATTRIBUTES = re.compile(_ATTRIBUTE, re.ASCII)
 _ROOT = re.compile(rf"{_S}(<feedback((?:{_ATTRIBUTE})*){_S}>)")
 _PREFIX = re.compile(r"<([A-Za-z_][\w.-]*:)feedback\b")
 _CLOSING = "</record>"
+_HEAD = ("report_metadata", "policy_published")
 _LARGEST_PIECE = 256 << 10
 _MEANINGS: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
 _MOST_MEANINGS = 4096
@@ -136,7 +137,7 @@ class _Scan:
         self._count = 0
 
     def has_head(self) -> bool:
-        return "report_metadata" in self.elements and "policy_published" in self.elements
+        return len(self.elements) == len(_HEAD)
 
     def element(self, name: str) -> Element:
         found = self.elements.get(name)
@@ -287,9 +288,10 @@ class _Scan:
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""
         if element.name != "record":
-            known = self.elements.setdefault(element.name, element)
-            if element.name == "policy_published" and known != element:
-                self.oddities.add("several policy_published; the first counts")
+            if element.name in _HEAD:
+                known = self.elements.setdefault(element.name, element)
+                if known != element:
+                    self.oddities.add(f"several {element.name}; the first counts")
             return
         row = element.child("row") or Element("row", "")
         where = address(text_of(row, "source_ip"), self.oddities)

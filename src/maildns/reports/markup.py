@@ -154,6 +154,7 @@ class Reading:
         self._limits = limits
         self._found = found
         self._opened: list[tuple[str, list[str | Element], list[Element]]] = []
+        self._names: set[str] = set()
         self._fed = 0
         self._since = 0  # octets fed when the last element below the root was whole
         self._closed_at = -1
@@ -207,6 +208,9 @@ class Reading:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if self.root is None:
             self.root = (name, attributes)
+        self._names.update(attributes, (name,))
+        if len(self._names) > self._limits.names:  # expat remembers each
+            raise ReportError(f"it has more than {self._limits.names} names of elements")
         if len(self._opened) >= self._limits.depth:
             raise ReportError(f"elements nest deeper than {self._limits.depth}")
         self._opened.append((name, [], []))
