@@ -132,6 +132,7 @@ class _Scan:
         self._levels = limits.depth - 1  # below the root
         self._root = ""  # the root's start tag, where it was read without expat
         self._exact: Reading | None = None
+        self._trailing = False  # whether something after the root's end has been said
         self._pending = True  # whether expat may be in the middle of something
         self._rows: list[Row] = []
         self._count = 0
@@ -271,7 +272,8 @@ class _Scan:
         if exact.root is not None:
             self._check_root(*exact.root)
         if exact.ended:
-            if exact.trailing:
+            if exact.trailing and not self._trailing:
+                self._trailing = True
                 self.oddities.add("something stands after its end")
         elif final:
             raise ReportError("it is cut off before its end")

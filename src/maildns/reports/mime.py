@@ -21,6 +21,7 @@ from maildns.reports.limits import LIMITS, Limits
 
 MAX_HEADER = 256 << 10
 _MAX_LEAD = 4 << 10  # before it, such as blank lines
+_CR = 13
 _MAX_FIELD = 8 << 10
 _BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]{1,70}[ \t]*:")
@@ -138,7 +139,8 @@ def _cut(body: memoryview, boundary: bytes) -> Iterator[memoryview]:
     place = 0
     while (met := line.search(body, place)) is not None:
         if opened is not None:
-            yield body[opened : met.start()]
+            end = met.start()
+            yield body[opened : end - (end > opened and body[end - 1] == _CR)]
         if met[1]:
             return
         opened = met.end()
