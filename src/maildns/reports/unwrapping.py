@@ -336,8 +336,9 @@ def _is_failure_report(octets: bytes, limits: Limits) -> bool:
     kind = header.get_content_type()
     if kind == "multipart/report" and "feedback" in report_type(header):
         return True
-    if kind in {"text/plain", "multipart/report"}:
-        return bool(FAILURE_PROSE.search(octets[body : body + _START_OF_BODY]))
+    prose = kind in {"text/plain", "multipart/report"}
+    if prose and FAILURE_PROSE.search(octets[body : body + _START_OF_BODY]):
+        return True
     first = islice(leaves(octets, limits), 10) if kind.startswith("multipart/") else ()
     return any(part.type == "message/feedback-report" for part in first)
 
