@@ -28,7 +28,7 @@ from maildns.reports.reading import (
     read_published,
     text_of,
 )
-from maildns.reports.unwrapping import Payload, open_payloads
+from maildns.reports.unwrapping import Payload, first_payload
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
@@ -45,6 +45,7 @@ _ATTRIBUTES = re.compile(_ATTRIBUTE, re.ASCII)
 _ROOT = re.compile(rf"{_S}(<feedback((?:{_ATTRIBUTE})*){_S}>)")
 _PREFIX = re.compile(r"<([A-Za-z_][\w.-]*:)feedback\b")
 _CLOSING = "</record>"
+_HEAD = ("report_metadata", "policy_published")
 _LARGEST_PIECE = 256 << 10
 _MEANINGS: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
 _MOST_MEANINGS = 4096
@@ -60,12 +61,7 @@ def parse_aggregate(data: bytes, limits: Limits = LIMITS) -> AggregateReport:
     in `head.oddities`. Raises ReportError for what is no such report, is broken beyond doubt, or
     is hostile: any DTD, anything larger or deeper than *limits*.
     """
-    problem = "nothing in it claims to be a DMARC aggregate report"
-    for payload in open_payloads(data, limits):
-        if payload.kind is ReportKind.AGGREGATE:
-            return read_aggregate(payload, limits).whole()
-        problem = payload.problem or f"it is a {payload.kind} report, not an aggregate report"
-    raise ReportError(problem)
+    return read_aggregate(first_payload(data, ReportKind.AGGREGATE, limits), limits).whole()
 
 
 def read_aggregate(payload: Payload, limits: Limits = LIMITS) -> AggregateReader:
@@ -90,9 +86,9 @@ class AggregateReader:
         scan = _Scan(payload, limits)
         batches = iter(scan)
         first = next((batch for batch in batches if batch), [])
-        if not scan.has_head:
+        if not scan.has_head():
             for _ in batches:
-                if scan.has_head:
+                if scan.has_head():
                     break
             again = _Scan(payload, limits)
             again.elements.update(scan.elements)
@@ -133,15 +129,16 @@ class _Scan:
         self._payload = payload
         self._limits = limits
         self._closing = _CLOSING
+        self._levels = limits.depth - 1  # below the root
         self._root = ""  # the root's start tag, where it was read without expat
         self._exact: Reading | None = None
+        self._trailing = False  # whether something after the root's end has been said
         self._pending = True  # whether expat may be in the middle of something
         self._rows: list[Row] = []
         self._count = 0
 
-    @property
     def has_head(self) -> bool:
-        return "report_metadata" in self.elements and "policy_published" in self.elements
+        return len(self.elements) == len(_HEAD)
 
     def element(self, name: str) -> Element:
         found = self.elements.get(name)
@@ -170,7 +167,7 @@ class _Scan:
             return 0
         cut = text.rfind(">") + 1
         if not cut and len(text) > self._limits.element_octets:
-            raise ReportError(f"a tag has more than {self._limits.element_octets >> 10} kB")
+            raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
         return cut
 
     def _batch(self, piece: str, *, first: bool) -> Iterator[list[Row]]:
@@ -205,7 +202,7 @@ class _Scan:
         self._pending = False
         opens = text.find("<record>", root.end())
         head = text[root.end() : opens] if opens >= 0 else text[root.end() :]
-        elements = read_plain(head) if opens >= 0 else None
+        elements = read_plain(head, self._levels) if opens >= 0 else None
         for element in elements or ():
             self._found(element)
         return text[opens if elements is not None else root.end() :]
@@ -246,12 +243,12 @@ class _Scan:
     def _read_slowly(self, record: str, met: re.Match[str] | None) -> bool:
         """Read one record whose text is new; False where expat says it is not whole."""
         if met is None:
-            found = read_plain(record + self._closing)
+            found = read_plain(record + self._closing, self._levels)
             for element in found or ():
                 self._found(element)
             return found is not None or self._feed(record + self._closing)
         rest = record[met.end() :]
-        found = read_plain(f"<record><row>{rest}{self._closing}")
+        found = read_plain(f"<record><row>{rest}{self._closing}", self._levels)
         if found is None or len(found) != 1:
             return self._feed(record + self._closing)
         oddities = Oddities()
@@ -275,7 +272,9 @@ class _Scan:
         if exact.root is not None:
             self._check_root(*exact.root)
         if exact.ended:
-            self._check_end(text)
+            if exact.trailing and not self._trailing:
+                self._trailing = True
+                self.oddities.add("something stands after its end")
         elif final:
             raise ReportError("it is cut off before its end")
         self._pending = not (text.endswith(self._closing) and exact.between(self._closing))
@@ -288,17 +287,13 @@ class _Scan:
             f"xmlns:{name.rpartition(':')[0]}" if ":" in name else "xmlns", ""
         )
 
-    def _check_end(self, text: str) -> None:
-        after = text.rpartition(">")[2]
-        if after.strip(" \t\r\n\0"):
-            self.oddities.add("something stands after its end")
-
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""
         if element.name != "record":
-            known = self.elements.setdefault(element.name, element)
-            if element.name == "policy_published" and known != element:
-                self.oddities.add("several policy_published; the first counts")
+            if element.name in _HEAD:
+                known = self.elements.setdefault(element.name, element)
+                if known != element:
+                    self.oddities.add(f"several {element.name}; the first counts")
             return
         row = element.child("row") or Element("row", "")
         where = address(text_of(row, "source_ip"), self.oddities)

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, clean, domain_name, shown
 from maildns.reports.markup import Element
 from maildns.reports.model import DkimAuth, Override, PublishedPolicy, ReportHead, SpfAuth
+from maildns.reports.times import moment
 
 MOST_MESSAGES = 1_000_000_000
+_LONGEST = timedelta(days=35)
 MOST_SIGNATURES = 100  # RFC 9990 section 3.1.1.12
-_FIRST, _LAST = datetime(2004, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
 _POLICIES = {"none", "quarantine", "reject"}
 _RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
@@ -70,7 +72,7 @@ def read_head(metadata: Element, oddities: Oddities) -> ReportHead:
     if not report_id:
         oddities.add("no report_id")
     span = metadata.child("date_range") or metadata  # some leave the element around them out
-    begin, end = _period(text_of(span, "begin"), text_of(span, "end"), oddities)
+    begin, end = period(text_of(span, "begin"), text_of(span, "end"), moment, oddities)
     errors = (clean(one.words()) for one in metadata.all("error")[:20])
     return ReportHead(
         reporter,
@@ -84,52 +86,27 @@ def read_head(metadata: Element, oddities: Oddities) -> ReportHead:
     )
 
 
-def _period(begin: str, end: str, oddities: Oddities) -> tuple[datetime, datetime]:
-    first, last = moment(begin, oddities), moment(end, oddities)
-    if first is None and last is None:
+def period(
+    begin: str, end: str, read: Callable[[str, Oddities], datetime | None], oddities: Oddities
+) -> tuple[datetime, datetime]:
+    """
+    Give the time that a report is about; one end of it does, and reversed ones are turned round.
+
+    Raises ReportError when neither can be told.
+    """
+    told = [("begin", begin, read(begin, oddities)), ("end", end, read(end, oddities))]
+    ends = [known for _, _, known in told if known is not None]
+    if not ends:
         raise ReportError(f"its time cannot be told: begin is {shown(begin)}, end is {shown(end)}")
-    for name, text, known in (("begin", begin, first), ("end", end, last)):
+    for name, text, known in told:
         if known is None:
             oddities.add(f"{name} is {shown(text)}, which is no time")
-    first, last = first or last, last or first
-    if first is None or last is None:  # pragma: no cover - one of them is there
-        raise ReportError("its time cannot be told")
-    if first > last:
+    if ends[0] > ends[-1]:
         oddities.add("the time ends before it begins; taken the other way round")
-        first, last = last, first
+    first, last = min(ends), max(ends)
+    if last - first > _LONGEST:
+        oddities.add(f"it is about more than {_LONGEST.days} days")
     return first, last
-
-
-def moment(text: str, oddities: Oddities) -> datetime | None:
-    """
-    Read seconds since 1970, or what reporters write instead; None for what is no time of mail.
-
-    >>> moment("1790000000000", Oddities())
-    datetime.datetime(2026, 9, 21, 14, 13, 20, tzinfo=datetime.timezone.utc)
-    """
-    if not (text.isascii() and text.isdigit()):
-        oddities.add("a time that is not written in whole seconds")
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _written_out(text)
-    if 1e11 < seconds < 1e14:
-        oddities.add("a time in milliseconds")
-        seconds /= 1000
-    if not _FIRST.timestamp() <= seconds < _LAST.timestamp():
-        return None
-    return datetime.fromtimestamp(int(seconds), UTC)
-
-
-def _written_out(text: str) -> datetime | None:
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    read = read.replace(tzinfo=UTC) if read.tzinfo is None else read
-    if not _FIRST.year < read.year < _LAST.year:  # before it is moved to UTC: year 1 and 9999
-        return None
-    return read.astimezone(UTC).replace(microsecond=0)
 
 
 def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
@@ -264,9 +241,9 @@ def _reasons(elements: list[Element], oddities: Oddities) -> tuple[Override, ...
     return tuple(found)
 
 
-def address(text: str, oddities: Oddities) -> str:
+def address(text: str, oddities: Oddities, name: str = "source_ip") -> str:
     """
-    Read the source's address; empty where it is none.
+    Read an address, such as the source's; empty where it is none.
 
     >>> address("[::FFFF:192.0.2.1]", Oddities())
     '192.0.2.1'
@@ -278,7 +255,7 @@ def address(text: str, oddities: Oddities) -> str:
     try:
         read = ipaddress.ip_address(plain)
     except ValueError:
-        oddities.add(f"source_ip is {shown(text)}, which is no address" if text else "no source_ip")
+        oddities.add(f"{name} is {shown(text)}, which is no address" if text else f"no {name}")
         return ""
     if isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped is not None:
         read = read.ipv4_mapped

@@ -15,10 +15,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
 
-from maildns import reports
 from maildns.errors import ReportError
 from maildns.reports.aggregate import AggregateReader
 from maildns.reports.cleaning import clean
+from maildns.reports.failure import read_failure
 from maildns.reports.keeping import Arrival
 from maildns.reports.model import (
     AggregateReport,
@@ -31,6 +31,7 @@ from maildns.reports.model import (
     TlsFailure,
     TlsReport,
 )
+from maildns.reports.tls import read_tls
 from maildns.reports.unwrapping import Payload, open_payloads
 
 MOST_MESSAGES = 10**12  # of one row; sums of millions of such still fit 64 bits
@@ -141,9 +142,9 @@ def _tidy(arrival: Arrival) -> Arrival:
 def _add(prepared: Prepared, payload: Payload) -> None:
     try:
         if payload.kind is ReportKind.FAILURE:
-            prepared.failures.append(failure_columns(reports.parse_failure(payload.octets())))
+            prepared.failures.append(failure_columns(read_failure(payload)))
         elif payload.kind is ReportKind.TLS:
-            prepared.reports.append(tls_columns(reports.parse_tls(payload.octets())))
+            prepared.reports.append(tls_columns(read_tls(payload)))
         else:
             prepared.reports.append(aggregate_columns(AggregateReader(payload)))
     except ReportError as error:
