@@ -59,7 +59,7 @@ def test_a_bad_one_is_told_with_its_reason_and_the_rest_is_kept(tmp_path, store)
     assert result.code == 1
     assert "2 new reports" in result.out
     assert "1 in quarantine" in result.out
-    assert f"bad       {folder}/0001.xml: not well-formed XML" in result.out
+    assert f"bad       {folder}/0001.xml: it is cut off before its end" in result.out
     assert "maildns reports quarantine list" in result.out
 
 
@@ -154,7 +154,7 @@ def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path, store):
     (folder / "a\x1b[31m.xml").write_bytes(BAD)
     result = run_cli("reports", "import", folder, "--store", store)
     assert "\x1b" not in result.out
-    assert "a[31m.xml: not well-formed" in result.out
+    assert "a[31m.xml: it is cut off" in result.out
 
 
 # --- quarantine -----------------------------------------------------------------------
@@ -179,6 +179,16 @@ def test_what_is_in_quarantine_is_listed_and_shown(tmp_path, store):
     run_cli("reports", "quarantine", "show", one.id, "--out", file, "--store", store)
     assert file.read_bytes() == odd
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_is_no_text_is_not_shown_as_such(tmp_path, store):
+    run_cli(
+        "reports", "import", put(tmp_path / "in", [packed(aggregate())[:-20]]), "--store", store
+    )
+    (one,) = held(store)
+    shown = run_cli("reports", "quarantine", "show", one.id, "--store", store)
+    assert "it is no text (--out FILE writes it)" in shown.out
+    assert "\ufffd" not in shown.out
 
 
 def test_what_still_cannot_be_read_stays_in_quarantine(tmp_path, store):

@@ -39,6 +39,7 @@ DOCUMENTS: dict[str, str] = {
     "proof": "maildns.plan.document:ProofDocument",
     "reports-advice": "maildns.cli.reports_documents:ReportsAdviceDocument",
     "reports-export": "maildns.cli.reports_documents:ReportsExportDocument",
+    "reports-failures": "maildns.cli.reports_documents:ReportsFailuresDocument",
     "reports-import": "maildns.cli.reports_documents:ReportsImportDocument",
     "reports-prune": "maildns.cli.reports_documents:ReportsPruneDocument",
     "reports-quarantine": "maildns.cli.reports_documents:ReportsQuarantineDocument",

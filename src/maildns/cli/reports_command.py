@@ -10,6 +10,7 @@ import typer
 
 from maildns.cli import (
     reports_advise_command,
+    reports_failures_command,
     reports_import_command,
     reports_keep_command,
     reports_look_command,
@@ -31,6 +32,9 @@ app.command("source", epilog="Example: maildns reports source 192.0.2.7")(
     reports_look_command.source
 )
 app.command("tls", epilog="Example: maildns reports tls example.com")(reports_look_command.tls)
+app.command("failures", epilog="Example: maildns reports failures example.com")(
+    reports_failures_command.command
+)
 app.command("advise", epilog="Example: maildns reports advise example.com --write")(
     reports_advise_command.command
 )

@@ -19,6 +19,7 @@ from maildns.documents import Document
 if TYPE_CHECKING:
     from maildns.reports.keeping import Receipt
     from maildns.reports.meaning import Tally
+    from maildns.reports.model import FailureReport
     from maildns.reports.store.queries import Held
     from maildns.reports.views import Window
 
@@ -242,6 +243,59 @@ class ReportsSourceDocument(Document):
     domains: list[SourceDomainDocument] = Field(description="The busiest first.")
 
 
+# --- failures -------------------------------------------------------------------------
+
+
+class FailureDocument(Document):
+    """One message that failed; personal data was redacted when the report came in."""
+
+    domain: str = Field(description="The domain that it is about.")
+    arrived: datetime | None = Field(description="When the message came; null: not told.")
+    address: str = Field(description="Where it came from; may be empty.")
+    auth_failure: str = Field(description="What failed: dmarc, dkim, spf ... (RFC 6591).")
+    identity_alignment: str = Field(
+        description="What was not aligned: none, dkim, spf; may be empty."
+    )
+    delivery_result: str = Field(description="What became of it; may be empty.")
+    dkim_domain: str = Field(description="d= of the signature that failed; may be empty.")
+    dkim_selector: str = Field(description="Its selector; may be empty.")
+    sender: str = Field(description="The envelope sender; may be empty.")
+    recipient: str = Field(description="The recipient; may be empty.")
+    redacted: bool = Field(description="Whether personal data was taken out.")
+    feedback: list[tuple[str, str]] = Field(description="The report's fields, names in lower case.")
+    header_fields: list[tuple[str, str]] = Field(
+        description="What is kept of the message's header."
+    )
+
+    @classmethod
+    def of(cls, report: FailureReport) -> FailureDocument:
+        """The document of *report*."""
+        return cls(
+            domain=report.reported_domain,
+            arrived=report.arrived,
+            address=report.source_ip,
+            auth_failure=report.auth_failure,
+            identity_alignment=report.identity_alignment,
+            delivery_result=report.delivery_result,
+            dkim_domain=report.dkim_domain,
+            dkim_selector=report.dkim_selector,
+            sender=report.original_from,
+            recipient=report.original_to,
+            redacted=report.redacted,
+            feedback=list(report.feedback),
+            header_fields=list(report.header_fields),
+        )
+
+
+class ReportsFailuresDocument(Document):
+    """What `maildns reports failures --json` prints."""
+
+    kind: Literal["reports-failures"] = "reports-failures"
+    version: Literal[1] = 1
+    days: DaysDocument = Field(description="The days looked at.")
+    failures: list[FailureDocument] = Field(description="The newest first, at most 1,000.")
+
+
 # --- tls ------------------------------------------------------------------------------
 
 
@@ -441,7 +495,9 @@ class ReportsQuarantineDocument(Document):
     held: list[HeldDocument] = Field(
         description="The newest first, at most 1,000; of show and drop those that were named."
     )
-    text: str = Field("", description="Of show: its first 4,000 octets, as text; else empty.")
+    text: str = Field(
+        "", description="Of show: its first 4,000 octets, where they are text; else empty."
+    )
     dropped: bool = Field(False, description="Whether they are gone now.")
 
 

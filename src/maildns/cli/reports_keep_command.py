@@ -175,7 +175,7 @@ def show_held(
         from maildns.safefile import SECRET_MODE, replace_file
 
         replace_file(out, octets, mode=SECRET_MODE)
-    text = octets[:_SHOWN_OCTETS].decode("utf-8", "replace")
+    text = _text(octets)
     if json:
         _emit_held([held], text=text)
         return
@@ -198,8 +198,17 @@ def show_held(
         return
     for each in text.splitlines():
         line(f"  {each}", screen, "dim")
-    if held.octets > _SHOWN_OCTETS:
+    if not text:
+        line("  it is no text (--out FILE writes it)", screen)
+    elif held.octets > _SHOWN_OCTETS:
         line("  ... (--out FILE writes all of it)", screen)
+
+
+def _text(octets: bytes) -> str:
+    """How *octets* begin; empty where that is no text, such as of a packed file."""
+    text = octets[:_SHOWN_OCTETS].decode("utf-8", "replace")
+    odd = sum(not (char.isprintable() or char.isspace()) or char == "\ufffd" for char in text)
+    return text if odd <= len(text) // 20 else ""
 
 
 @quarantine.command("retry")
