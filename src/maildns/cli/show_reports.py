@@ -31,6 +31,7 @@ KINDS: Final = {
     "not set up": "bold yellow",
     "forwarder": "cyan",
     "list": "cyan",
+    "undecided": "yellow",
     "stranger": "red",
 }
 _LONGEST: Final = 60  # characters of a text that a reporter wrote

@@ -96,7 +96,7 @@ class Naming:
         table = self._include_tables.get(domain)
         term = table.find(source_ip) if table else None
         if term:
-            service = sender_of_name(term.partition(":")[2])
+            service = sender_of_name(_target(term))
             title, role = (service.title, service.role) if service else (term, Role.SENDER)
             if term.startswith(("ip4:", "ip6:", "a", "mx")) and not service:
                 title, role = host or source_ip, Role.OWN
@@ -106,6 +106,11 @@ class Naming:
             return None
         ours = service.key in self.wanted.get(domain, frozenset())
         return Named(service.title, service.role, f"its reverse name {host}", ours=ours)
+
+
+def _target(term: str) -> str:
+    """The name that an SPF term leads to; empty where it names none."""
+    return term.replace("=", ":", 1).partition(":")[2]
 
 
 class _NetworkTable:
