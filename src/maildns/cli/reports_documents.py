@@ -171,7 +171,7 @@ class SenderDocument(Document):
 
     name: str = Field(description="Who it is, as far as it can be told.")
     sender_kind: str = Field(
-        description="ours, service, not set up, forwarder, list or stranger; "
+        description="ours, service, not set up, forwarder, list, undecided or stranger; "
         "the first three are mail that the owner wants."
     )
     by: str = Field(description="What gave it away; may be empty.")
@@ -215,7 +215,9 @@ class SourceDomainDocument(Document):
 
     domain: str = Field(description="The domain.")
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
+    sender_kind: str = Field(
+        description="ours, service, not set up, forwarder, list, undecided or stranger."
+    )
     by: str = Field(description="What gave it away; may be empty.")
     counts: CountsDocument = Field(description="Its messages.")
     days: list[DayDocument] = Field(description="Its messages by day.")
@@ -353,7 +355,9 @@ class HarmDocument(Document):
     """What a policy would do to a sender."""
 
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
+    sender_kind: str = Field(
+        description="ours, service, not set up, forwarder, list, undecided or stranger."
+    )
     messages: int = Field(description="All its messages.")
     hit: int = Field(description="Those that would be treated worse than today.")
 
@@ -409,7 +413,9 @@ class ReplaySenderDocument(Document):
     """What would have become of a sender's messages."""
 
     name: str = Field(description="Who it is, as far as it can be told.")
-    sender_kind: str = Field(description="ours, service, not set up, forwarder, list or stranger.")
+    sender_kind: str = Field(
+        description="ours, service, not set up, forwarder, list, undecided or stranger."
+    )
     addresses: list[str] = Field(description="Its addresses, the busiest first, at most 100.")
     messages: int = Field(description="All its messages.")
     before: dict[str, int] = Field(description="By what the record of today asks for.")

@@ -174,22 +174,27 @@ def _emit(intake: Intake, store: str) -> None:
 def _brought(paths: Iterable[Path], refused: list[Receipt]) -> Iterator[Path | Arrival]:
     """What *paths* hold; what is too large to be looked at goes to *refused*."""
     from maildns.reports.importing import files_under
-    from maildns.reports.sources.mbox import Mbox
-    from maildns.reports.sources.taking import Brought
 
     for path in paths:
         if path == STDIN:
             yield _standard_input()
             continue
         for file in files_under(path):
-            if not _is_mbox(file):
+            if _is_mbox(file):
+                yield from _mails(file, refused)
+            else:
                 yield file
-                continue
-            for one in Mbox(file).bring():
-                if isinstance(one, Brought):
-                    yield one.arrival
-                else:
-                    refused.append(one)
+
+
+def _mails(file: Path, refused: list[Receipt]) -> Iterator[Arrival]:
+    from maildns.reports.sources.mbox import Mbox
+    from maildns.reports.sources.taking import Brought
+
+    for one in Mbox(file).bring():
+        if isinstance(one, Brought):
+            yield one.arrival
+        else:
+            refused.append(one)
 
 
 def _standard_input() -> Arrival:

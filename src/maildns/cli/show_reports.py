@@ -29,6 +29,7 @@ KINDS: Final = {
     "ours": "green",
     "service": "green",
     "not set up": "bold yellow",
+    "undecided": "bold yellow",
     "forwarder": "cyan",
     "list": "cyan",
     "stranger": "red",

@@ -20,6 +20,8 @@ from maildns.reports.model import PublishedPolicy
 from maildns.reports.replay import Change, replay
 from maildns.reports.views import ReportSeen, SourceDay, Window
 
+_NAMED = 4  # addresses that a mend names
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -172,9 +174,13 @@ def record_seen(published: PublishedPolicy) -> DmarcRecord:
     record = dmarc.read(text)
     if record is None or record.policy is None:
         return dmarc.build(policy="none")
-    # Reporters repeat `sp` where it is only p's shadow.
-    shadow = record.subdomain_policy is record.policy
-    return replace(record, subdomain_policy=None if shadow else record.subdomain_policy)
+    # Reporters repeat `sp` and `np` where they are only the shadow of what applies without them.
+    below, never = record.subdomain_policy, record.nonexistent_policy
+    return replace(
+        record,
+        subdomain_policy=None if below is record.policy else below,
+        nonexistent_policy=None if never is (below or record.policy) else never,
+    )
 
 
 def advise(
@@ -208,6 +214,7 @@ def advise(
         not_before = (basis.since or today) + timedelta(days=limits.days)
         against += _against_evidence(basis, limits, today)
         against += _against_harm(harms, limits)
+        against += _against_undecided(harms, basis, limits)
         if step.policy is Policy.REJECT:
             against += _against_reject(harms, basis, limits)
         notes += _notes(step, harms, basis, limits)
@@ -314,13 +321,29 @@ def _against_harm(harms: Iterable[Harm], limits: Thresholds) -> list[Reason]:
     ]
 
 
+def _against_undecided(harms: Iterable[Harm], basis: Basis, limits: Thresholds) -> list[Reason]:
+    """Senders that may be services of the owner's, where they send more than is little."""
+    little = basis.wanted.messages * limits.harm_percent / 100
+    return [
+        Reason(
+            f"{harm.hit:,} messages of {harm.sender.title}, which proves to be itself and not you, "
+            "would be hit: is it a service of yours?",
+            mend_for(harm.sender),
+        )
+        for harm in harms
+        if harm.sender.kind is Kind.UNDECIDED and harm.hit > little
+    ]
+
+
 def mend_for(sender: Sender) -> str:
     """What makes the mail of *sender* pass."""
     tally, title = sender.tally, sender.title
-    if sender.kind is Kind.NOT_SET_UP:
+    if sender.kind in {Kind.NOT_SET_UP, Kind.UNDECIDED}:
+        addresses = ", ".join(f'"{one}"' for one in sender.addresses[:_NAMED])
+        more = ", ..." if len(sender.addresses) > _NAMED else ""
         return (
             f"if {title} sends for you, have it sign with a key of yours (its help calls it domain "
-            'authentication); if not, write it into maildns.toml: [reports] strangers = ["ADDRESS"]'
+            f"authentication); if not, say so in maildns.toml: [reports] strangers = [{addresses}{more}]"
         )
     if not tally.dkim_aligned and tally.dkim_raw:
         return f"{title} signs with a domain of its own: have it sign with yours"

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     NOT_SET_UP = "not set up"  # sends on order, and none of its mail proves to be ours
     FORWARDER = "forwarder"  # passes mail of ours on
     LIST = "list"  # a mailing list that members of ours write to
+    UNDECIDED = "undecided"  # proves to be somebody, but not us: a service of ours, or not
     STRANGER = "stranger"  # proves nothing: somebody else's mail
 
     @property
@@ -194,7 +195,10 @@ def kind_of(source: Source, *, stranger: bool = False) -> Kind:
     # A signature of ours that is broken was made by us: it got so on the way.
     if role in _PASSING_ON and source.broken:
         return Kind.FORWARDER
-    return Kind.FORWARDER if role is Role.FORWARDER else Kind.STRANGER
+    if role is Role.FORWARDER:
+        return Kind.FORWARDER
+    known = max(tally.dkim_raw, tally.spf_raw) > tally.messages / 2
+    return Kind.UNDECIDED if known else Kind.STRANGER
 
 
 def _signs_everywhere(source: Source) -> bool:
