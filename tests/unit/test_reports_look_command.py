@@ -14,6 +14,7 @@ from cli import run_cli
 from PIL import Image
 from report_story import LAST, OWN, SHOP, STRANGER, imported, reports
 from report_texts import aggregate, record
+from terminal import talk
 
 from maildns.cli.documents import model_of
 from maildns.reports.keeping import Arrival
@@ -343,3 +344,16 @@ def test_without_pillow_it_is_said_what_to_do(tmp_path, store):
 
 def test_strangers_are_seen_in_every_form(store):
     assert STRANGER in run_cli("reports", "senders", "example.com", "--store", store).out
+
+
+@pytest.mark.parametrize(
+    "command, sparks",
+    [("summary", 2), ("summary example.com", 2), ("senders example.com", 0), (f"source {OWN}", 2)],
+)
+def test_a_terminal_gets_sparklines(tmp_path, store, command, sparks):
+    code, said = talk(["reports", *command.split(), "--store", store], [])
+    assert code == 0
+    assert len(re.findall("[▁-█]{10,}", said)) >= sparks
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said).splitlines()
+    tables = [line for line in lines if line.startswith("example.")]
+    assert all(len(line) <= 80 for line in tables), "a dumb terminal is 80 wide"
