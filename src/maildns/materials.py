@@ -7,7 +7,6 @@ soon) becomes a finding; what cannot be used becomes a `ConfigError` that names 
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from maildns.dnsdata import Tlsa, name
 from maildns.errors import ConfigError, InputError, MaildnsError
 from maildns.finding import Finding
 from maildns.intent.load import ConfigSource, Place, settings
-from maildns.intent.model import DkimKey, Intent, Secret, Server
+from maildns.intent.model import DkimKey, Intent, Server
+from maildns.intent.secrets import read_secret
 from maildns.plan.materials import Materials, ServerIdentity
 from maildns.protocols import dane, dkim
 from maildns.protocols.dane.certificate import WRONG_KEY, der_of, spki_of
@@ -47,25 +47,6 @@ def read_materials(intent: Intent, source: ConfigSource, *, now: datetime) -> Ma
         if identity is not None:
             servers[host] = identity
     return Materials(keys, servers, tuple(reader.findings))
-
-
-def read_secret(secret: Secret, source: ConfigSource, place: Place) -> bytes:
-    """
-    The secret's octets, from its file's first line or its environment variable.
-
-    Raises `ConfigError` when there is none; the secret itself is in no message.
-    """
-    if secret.file is None:  # then the model has seen to it that there is an env
-        value = os.environ.get(secret.env or "")
-        if not value:
-            problem = f"the environment variable {secret.env} is not set"
-            raise source.error(place, problem, f"export {secret.env}=...")
-        return value.encode()
-    content = _octets(source.file(secret.file, place), source, place)
-    lines = content.splitlines()
-    if not lines or not lines[0].strip():
-        raise source.error(place, f"{secret.file} is empty", "its first line is the secret")
-    return lines[0].strip()
 
 
 def key_path(source: ConfigSource, domain: str, key: DkimKey, place: Place = ()) -> Path:

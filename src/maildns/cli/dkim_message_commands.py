@@ -135,7 +135,8 @@ def _private_key(
     from maildns.dnsdata import name
     from maildns.errors import UsageError
     from maildns.intent.load import settings
-    from maildns.materials import key_path, read_secret
+    from maildns.intent.secrets import read_secret
+    from maildns.materials import key_path
     from maildns.protocols import dkim
     from maildns.wiring import open_project
 

@@ -29,6 +29,10 @@ _HEADER = re.compile(r"^\s*\[\[?(?P<key>[^\]\[]*)\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""^\s*(?P<key>(?:"[^"]*"|'[^']*'|[\w.-]|\s*\.\s*)+?)\s*=""")
 _DIM = {"extra_forbidden": 0, "dict_type": 2, "tuple_type": 2}  # what says least comes last
 _INLINE_SECRETS = frozenset({"tsig_secret", "password", "passphrase", "token", "api_key"})
+_SECRET = (
+    "secrets do not stand in this file",
+    'say where it is: { file = "..." }, { env = "..." } or { command = [...] }',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,7 @@ def _in_words(kind: str, message: str, place: list[str | int]) -> tuple[str, str
     if kind == "extra_forbidden":
         key = str(place[-1])
         if key in _INLINE_SECRETS:
-            return (
-                "secrets do not stand in this file",
-                'give secret = { file = "..." } or { env = "..." }',
-            )
+            return _SECRET
         known = _known_keys(place[:-1])
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
@@ -192,6 +193,8 @@ def _in_words(kind: str, message: str, place: list[str | int]) -> tuple[str, str
     if kind in {"union_tag_not_found", "union_tag_invalid"}:
         return 'its type must be given: "zonefile" or "rfc2136"', ""
     if kind in {"dict_type", "model_type", "model_attributes_type"}:
+        if str(place[-1]).endswith(tuple(_INLINE_SECRETS)):
+            return _SECRET
         header = _dotted(place) + ('."NAME"' if len(place) == 1 else "")
         return "a table belongs here, not a single value", f"begin it with [{header}]"
     return message.removeprefix("Value error, "), ""

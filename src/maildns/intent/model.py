@@ -9,61 +9,30 @@ U-labels. Secrets have no field: they come by file or environment variable.
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from maildns.dnsdata import name
-from maildns.errors import RecordSyntaxError
+from maildns.intent.reports import Reports
+from maildns.intent.values import (
+    HostName,
+    IPv4s,
+    IPv6s,
+    Names,
+    Secret,
+    Table,
+    Texts,
+    Ttl,
+    host_name,
+)
 
 DEFAULT_TTL_SECONDS = 3600
 Policy = Literal["none", "quarantine", "reject"]
 Alignment = Literal["relaxed", "strict"]
 
 
-def _host_name(text: str) -> str:
-    try:
-        made = name(text)
-    except RecordSyntaxError as error:
-        raise ValueError(error.problem) from None
-    # RFC 5321 section 5.1: MX records name hosts; the last label of a host is no number.
-    if made.rpartition(".")[2].isdecimal():
-        raise ValueError(f"{text!r} is an address, not a name; give the host's name here")
-    return made
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-HostName = Annotated[str, AfterValidator(_host_name)]
-Names = Annotated[tuple[HostName, ...], BeforeValidator(_listed)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-IPv4s = Annotated[tuple[IPv4Address, ...], BeforeValidator(_listed)]
-IPv6s = Annotated[tuple[IPv6Address, ...], BeforeValidator(_listed)]
-Ttl = Annotated[int, Field(ge=0, le=2_147_483_647)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class Secret(_Table):
-    """Where a passphrase or shared secret is read from; never the secret itself."""
-
-    file: Path | None = Field(None, description="A file whose first line is the secret.")
-    env: str | None = Field(None, description="The environment variable that holds the secret.")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Secret:
-        if (self.file is None) == (self.env is None):
-            raise ValueError("give one of file and env")
-        return self
-
-
-class Server(_Table):
+class Server(Table):
     """A mail server, under the name that its MX record and its HELO use."""
 
     ipv4: IPv4s = Field((), description="Its public IPv4 addresses, for A and SPF.")
@@ -112,7 +81,7 @@ class Server(_Table):
     ttl: Ttl | None = Field(None, description="TTL of its records, in seconds.")
 
 
-class DkimKey(_Table):
+class DkimKey(Table):
     """A DKIM key: its selector and where the key is."""
 
     selector: str = Field(description="The selector: the key stands at SELECTOR._domainkey.DOMAIN.")
@@ -124,11 +93,11 @@ class DkimKey(_Table):
 
     @model_validator(mode="after")
     def _selector_is_a_name(self) -> DkimKey:
-        _host_name(self.selector)
+        host_name(self.selector)
         return self
 
 
-class Dmarc(_Table):
+class Dmarc(Table):
     """The DMARC policy of a domain (RFC 9989 section 4.7)."""
 
     policy: Policy = Field("none", description="p: what receivers do with mail that fails.")
@@ -157,7 +126,7 @@ class Dmarc(_Table):
     )
 
 
-class Spf(_Table):
+class Spf(Table):
     """What the SPF record says besides the servers and senders (RFC 7208)."""
 
     ip4: Texts = Field((), description="More IPv4 networks that may send.")
@@ -170,7 +139,7 @@ class Spf(_Table):
     )
 
 
-class MtaSts(_Table):
+class MtaSts(Table):
     """The MTA-STS policy of a domain (RFC 8461)."""
 
     mode: Literal["testing", "enforce", "none"] = Field("testing", description="The policy's mode.")
@@ -193,7 +162,7 @@ class MtaSts(_Table):
         return int(timedelta(days=days).total_seconds())
 
 
-class Clients(_Table):
+class Clients(Table):
     """The services that mail programs look for (RFC 6186, RFC 8314)."""
 
     host: HostName | None = Field(
@@ -214,7 +183,7 @@ class Clients(_Table):
     )
 
 
-class Bimi(_Table):
+class Bimi(Table):
     """The logo shown beside mail (BIMI, an Internet-Draft)."""
 
     logo: str = Field(description="https URI of the SVG Tiny PS logo.")
@@ -232,7 +201,7 @@ def _clients(value: Any) -> Any:
     return {} if value is True else value
 
 
-class DomainDefaults(_Table):
+class DomainDefaults(Table):
     """What a domain may say; `[defaults]` says it for all domains that do not."""
 
     servers: dict[HostName, Annotated[int, Field(ge=0, le=65535)]] | Names | None = Field(
@@ -276,14 +245,14 @@ class Defaults(DomainDefaults):
     """What holds for every domain that does not say otherwise."""
 
 
-class ViewServer(_Table):
+class ViewServer(Table):
     """A server as one view sees it."""
 
     ipv4: IPv4s | None = Field(None, description="Its IPv4 addresses in this view.")
     ipv6: IPv6s | None = Field(None, description="Its IPv6 addresses in this view.")
 
 
-class View(_Table):
+class View(Table):
     """One side of a split DNS: what its resolvers show, and where it is published."""
 
     server: dict[HostName, ViewServer] = Field(
@@ -301,7 +270,7 @@ class View(_Table):
     )
 
 
-class ZoneFilePublisher(_Table):
+class ZoneFilePublisher(Table):
     """Publishes by editing zone files in place."""
 
     type: Literal["zonefile"]
@@ -311,7 +280,7 @@ class ZoneFilePublisher(_Table):
     )
 
 
-class Rfc2136Publisher(_Table):
+class Rfc2136Publisher(Table):
     """Publishes by DNS UPDATE (RFC 2136), signed with TSIG (RFC 8945)."""
 
     type: Literal["rfc2136"]
@@ -338,7 +307,7 @@ class Rfc2136Publisher(_Table):
 Publisher = Annotated[ZoneFilePublisher | Rfc2136Publisher, Field(discriminator="type")]
 
 
-class Intent(_Table):
+class Intent(Table):
     """One description of the mail servers and their domains."""
 
     server: dict[HostName, Server] = Field(
@@ -358,3 +327,4 @@ class Intent(_Table):
         default_factory=dict,
         description="Where records are published.",
     )
+    reports: Reports = Field(Reports(), description="The reports that come back.")

@@ -221,7 +221,7 @@ class ImapMailbox:
         return self._open
 
     def _refused(self, words: str) -> MailboxError:
-        return MailboxError(f"{self.account}: {words}", hint="see [reports.mailbox] in the docs")
+        return MailboxError(f"{self.account}: {words}", hint="see [[reports.imap]] in the docs")
 
     def _cleaned(self, error: BaseException) -> str:
         """What a server says, for people: without what it may have heard from us."""
