@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from maildns.cli.reports_place import Sight
+from maildns.cli.reports_place import Place, Sight
 
 if TYPE_CHECKING:
     from maildns.net.drivers import BlockingWorld
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 HISTORY_DAYS = 400  # a step is rarely older; how long it has stood is read from all of these
 
 
-def naming_of(project: Project | None) -> Naming:
-    """What the description tells of who sends: its servers, and the services it names."""
+def naming_of(place: Place) -> Naming:
+    """What the description tells of who sends: servers, services, networks, and who is a stranger."""
     from maildns.intent.load import settings
     from maildns.intent.senders import sender_named
     from maildns.reports.who import Naming
 
-    if project is None:
+    if place.project is None:
         return Naming()
-    intent = project.intent
+    intent = place.project.intent
     own = {
         str(address): host
         for host, server in intent.server.items()
@@ -37,7 +37,12 @@ def naming_of(project: Project | None) -> Naming:
         domain: frozenset(sender_named(text).key for text in settings(intent, domain).senders)
         for domain in intent.domain
     }
-    return Naming(own=own, wanted=wanted)
+    return Naming(
+        operator=place.settings.networks,
+        strangers=place.settings.strangers,
+        own=own,
+        wanted=wanted,
+    )
 
 
 def named_sources(
@@ -47,7 +52,7 @@ def named_sources(
     from maildns.reports.meaning import sources_of
 
     del world
-    return sources_of(rows, naming_of(sight.place.project))
+    return sources_of(rows, naming_of(sight.place))
 
 
 def seen_reports(sight: Sight, domain: str) -> list[ReportSeen]:
