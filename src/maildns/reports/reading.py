@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from maildns.errors import ReportError
@@ -21,10 +22,11 @@ from maildns.reports.times import moment
 
 MOST_MESSAGES = 1_000_000_000
 _LONGEST = timedelta(days=35)
+MOST_SPF = 10
 MOST_SIGNATURES = 100  # RFC 9990 section 3.1.1.12
-_DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
+DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
 _POLICIES = {"none", "quarantine", "reject"}
-_RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
+RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
 # Spellings that RFC 7489 section 7.2 and its reporters had, or have still.
 _SPELLINGS = {
     "hardfail": "fail",
@@ -111,6 +113,23 @@ def period(
 
 def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
     """Read the policy as the reporter saw it."""
+    read = _remembered_policy if _is_short(published) else _policy_and_oddities
+    policy, odd = read(published)
+    for oddity in odd:
+        oddities.add(oddity)
+    return policy
+
+
+def _is_short(published: Element) -> bool:
+    """Whether it may be remembered: no more text than policies have, and nothing within that."""
+    size = len(published.text) + len(published.children) * 20
+    for one in published.children:
+        size += len(one.text) + len(one.children) * _MOST_REMEMBERED
+    return size < _MOST_REMEMBERED
+
+
+def _policy_and_oddities(published: Element) -> tuple[PublishedPolicy, tuple[str, ...]]:
+    oddities = Oddities()
     domain = domain_name(text_of(published, "domain"))
     if not domain:
         oddities.add("no domain in policy_published")
@@ -120,9 +139,11 @@ def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
             oddities.add(f"{name} is {shown(values[name])}, which is no policy")
     if not values["p"]:
         oddities.add("no p in policy_published")
-    return PublishedPolicy(domain, *values.values())
+    return PublishedPolicy(domain, *values.values()), oddities.told()
 
 
+_MOST_REMEMBERED = 2048
+_remembered_policy = lru_cache(1024)(_policy_and_oddities)
 # In the order of the fields of PublishedPolicy.
 _PUBLISHED = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
 _NEW_FIELDS = ("np", "testing", "discovery_method")
@@ -162,7 +183,7 @@ def read_meaning(record: Element, oddities: Oddities) -> Meaning:
         oddities.add("a record without header_from")
     names = names or _NOWHERE
     return Meaning(
-        _known(text_of(judged, "disposition"), _DISPOSITIONS, "disposition", oddities),
+        _known(text_of(judged, "disposition"), DISPOSITIONS, "disposition", oddities),
         _aligned(judged, "dkim", oddities),
         _aligned(judged, "spf", oddities),
         domain_name(text_of(names, "header_from")),
@@ -200,7 +221,7 @@ def _several(elements: list[Element]) -> str:
 
 def _result(element: Element, oddities: Oddities) -> str:
     word = text_of(element, "result").lower()
-    if word in _RESULTS:
+    if word in RESULTS:
         return word
     if word in _SPELLINGS:
         oddities.add(f"result {shown(word)}, read as {_SPELLINGS[word]}")
@@ -223,7 +244,7 @@ def _dkim(elements: list[Element], oddities: Oddities) -> tuple[DkimAuth, ...]:
 
 def _spf(elements: list[Element], oddities: Oddities) -> tuple[SpfAuth, ...]:
     found = []
-    for element in elements[:10]:
+    for element in elements[:MOST_SPF]:
         domain = domain_name(text_of(element, "domain"))
         if domain or text_of(element, "result"):
             scope = text_of(element, "scope").lower()
