@@ -55,6 +55,7 @@ def test_words_say_what_came_in(tmp_path, store):
     result = run_cli("reports", "import", folder, "--store", store)
     assert result.out == (
         f"1 new report (1 row, 1,200 messages), 0 known already; kept in {store}\n"
+        "next: maildns reports summary\n"
     )
     assert result.code == 0
 

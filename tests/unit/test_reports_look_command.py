@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -265,6 +266,37 @@ def test_without_tls_reports_it_is_said_how_they_come(store):
     assert result.code == 0
     assert "no TLS report" in result.out
     assert "tls_rpt in maildns.toml" in result.out
+
+
+@pytest.mark.parametrize("command", ["summary", "senders", "advise"])
+def test_a_domain_with_tls_reports_alone_is_no_fault(tls_store, command):
+    result = run_cli("reports", command, "example.com", "--store", tls_store(tls_report()))
+    assert result.code in {0, 1}
+    assert "example.com" in result.out or "maildns reports tls" in result.out
+
+
+# --- failures -------------------------------------------------------------------------
+
+
+def test_single_messages_are_shown_without_who_wrote_to_whom(tmp_path):
+    document, code = told("failures", "--store", examples(tmp_path), kind="reports-failures")
+    (one,) = document.failures
+    assert (one.domain, one.address, one.redacted, code) == (
+        "example.org", "203.0.113.103", True, 0,
+    )  # fmt: skip
+    assert one.recipient == "<redacted@campus.example>"
+    shown = run_cli("reports", "failures", "--store", tmp_path / "reports.db").out
+    assert "<redacted@payroll.invalid>" in shown
+    assert "0 failure reports" in run_cli(
+        "reports", "failures", "example.net", "--store", tmp_path / "reports.db"
+    ).out  # fmt: skip
+
+
+def examples(tmp_path):
+    """A store of the shipped examples."""
+    folder = Path(__file__).parents[2] / "examples" / "reports"
+    assert run_cli("reports", "import", folder, "--store", tmp_path / "reports.db").code == 1
+    return tmp_path / "reports.db"
 
 
 # --- hostile texts --------------------------------------------------------------------

@@ -146,7 +146,9 @@ def show_intake(intake: Intake, store: str, *, json: bool) -> None:
     words += [f"{intake.of('no report'):,} without a report"] if intake.of("no report") else []
     line(f"{', '.join(words)}; kept in {store}", out, "bold")
     if intake.of("bad"):
-        line("look at them: maildns reports quarantine list", out)
+        line("look at what is there: maildns reports quarantine list", out)
+    if intake.of("new"):
+        line("next: maildns reports summary", out)
 
 
 def _emit(intake: Intake, store: str) -> None:

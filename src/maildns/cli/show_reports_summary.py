@@ -103,6 +103,11 @@ def show(sight: Sight, seen: Overview) -> None:
     out = console()
     stale(sight, out)
     if seen.named:
+        if not seen.glances:
+            line(
+                f"no aggregate report of {spelled(sight.window)}; maildns reports tls has others",
+                out,
+            )
         for glance in seen.glances:
             _show_closely(glance, sight.window, out)
     else:
