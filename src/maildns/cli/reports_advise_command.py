@@ -129,17 +129,14 @@ def _with_mail(sight: Sight) -> list[str]:
 
 def _advice(sight: Sight, domain: str, goal: Policy, world: BlockingWorld | None) -> Advice:
     from maildns.cli.reports_looking import known_record, named_sources, seen_reports
-    from maildns.reports.advice import advise
+    from maildns.reports.advice import Seen, advise
 
     rows = list(sight.evidence.source_days(sight.window, domain))
     seen = seen_reports(sight, domain)
     return advise(
         known_record(sight, domain, seen, world),
         domain,
-        rows=rows,
-        sources=named_sources(sight, rows, world),
-        reports=seen,
-        window=sight.window,
+        Seen(sight.window, rows, named_sources(sight, rows, world), seen),
         today=sight.today,
         goal=goal,
         world=world,

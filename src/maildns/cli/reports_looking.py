@@ -72,7 +72,8 @@ def known_record(
     which `advise` takes for a step that has just been taken.
     """
     from maildns.protocols import dmarc
-    from maildns.reports.advice import Known, record_seen
+    from maildns.reports.advice import Known
+    from maildns.reports.ladder import record_seen
 
     if world is not None:
         record = _published(domain, world)
@@ -107,7 +108,7 @@ def _described(domain: str, project: Project | None) -> DmarcRecord | None:
 
 def policy_seen(seen: Sequence[ReportSeen]) -> str:
     """The policy that the newest of the reports *seen* saw, such as `p=none; sp=reject`; may be empty."""
-    from maildns.reports.advice import record_seen
+    from maildns.reports.ladder import record_seen
 
     if not seen:
         return ""

@@ -10,14 +10,12 @@ networks are looked up by `naming`, or not at all.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
-from maildns.dnsdata import is_within
 from maildns.reports.geography import Place
 from maildns.reports.known import KnownSender, Role, sender_of_name
 from maildns.reports.views import SourceDay
@@ -79,7 +77,9 @@ class Naming:
         place = self.places.get(source_ip, Place())
         found = self._by_address(domain, source_ip, host) or _by_proof(domain, rows)
         if found is None:
-            found = _unknown(domain, source_ip, host, place, rows)
+            title = host or place.organization or source_ip
+            by = "its reverse name" if host else "the geography file" if place.organization else ""
+            found = Named(title, Role.UNKNOWN, by)
         return Named(found.title, found.role, found.by, found.ours, host, place)
 
     def is_stranger(self, source_ip: str) -> bool:
@@ -96,7 +96,7 @@ class Naming:
         table = self._include_tables.get(domain)
         term = table.find(source_ip) if table else None
         if term:
-            service = sender_of_name(term.partition(":")[2])
+            service = sender_of_name(_target(term))
             title, role = (service.title, service.role) if service else (term, Role.SENDER)
             if term.startswith(("ip4:", "ip6:", "a", "mx")) and not service:
                 title, role = host or source_ip, Role.OWN
@@ -106,6 +106,11 @@ class Naming:
             return None
         ours = service.key in self.wanted.get(domain, frozenset())
         return Named(service.title, service.role, f"its reverse name {host}", ours=ours)
+
+
+def _target(term: str) -> str:
+    """The name that an SPF term leads to; empty where it names none."""
+    return term.replace("=", ":", 1).partition(":")[2]
 
 
 class _NetworkTable:
@@ -141,35 +146,6 @@ def networks(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[Network, str], ...
     ((IPv4Network('192.0.2.7/32'), 'printer'),)
     """
     return tuple((ip_network(text, strict=False), word) for text, word in pairs)
-
-
-def _unknown(
-    domain: str, source_ip: str, host: str, place: Place, rows: Iterable[SourceDay]
-) -> Named:
-    """Whoever it is, by the best name at hand: one that the mail proved, else one of the address."""
-    for names, by in zip(
-        _proven(domain, rows), ("its signature d=", "its envelope domain "), strict=True
-    ):
-        if names:
-            name = max(names, key=lambda one: (names[one], one))
-            return Named(name, Role.UNKNOWN, by + name)
-    if host or place.organization:
-        by = "its reverse name" if host else "the geography file"
-        return Named(host or place.organization, Role.UNKNOWN, by)
-    return Named(source_ip, Role.UNKNOWN, "")
-
-
-def _proven(domain: str, rows: Iterable[SourceDay]) -> tuple[Counter[str], Counter[str]]:
-    """The domains outside *domain* that passed DKIM, and those that passed SPF, by messages."""
-    signed: Counter[str] = Counter()
-    sent: Counter[str] = Counter()
-    for row in rows:
-        for names, auths in ((signed, row.dkim), (sent, row.spf)):
-            passed = {one.domain for one in auths if one.result == "pass"}
-            for name in passed:
-                if name and not is_within(name, domain):
-                    names[name] += row.messages
-    return signed, sent
 
 
 def _by_proof(domain: str, rows: Iterable[SourceDay]) -> Named | None:
