@@ -32,7 +32,6 @@ KINDS: Final = {
     "undecided": "bold yellow",
     "forwarder": "cyan",
     "list": "cyan",
-    "undecided": "yellow",
     "stranger": "red",
 }
 _LONGEST: Final = 60  # characters of a text that a reporter wrote
