@@ -362,6 +362,16 @@ class HarmDocument(Document):
     hit: int = Field(description="Those that would be treated worse than today.")
 
 
+class FurtherDocument(Document):
+    """A change beside the ladder, to be taken or left by itself."""
+
+    tag: str = Field(description="Such as np=reject.")
+    record: str = Field(description="The record of today with it.")
+    why: str = Field(description="What it is good for.")
+    safe: bool = Field(description="Whether no wanted mail would be hit.")
+    against: list[ReasonDocument] = Field(description="What speaks against it.")
+
+
 class AdviceDomainDocument(Document):
     """The next step of a domain's policy, and what it rests on."""
 
@@ -381,6 +391,7 @@ class AdviceDomainDocument(Document):
     against: list[ReasonDocument] = Field(description="What speaks against it.")
     notes: list[ReasonDocument] = Field(description="What is worth knowing.")
     harms: list[HarmDocument] = Field(description="What it would do to each sender.")
+    further: list[FurtherDocument] = Field(description="Changes beside the ladder.")
     reports: int = Field(description="How many reports it rests on.")
     reporters: list[str] = Field(description="Whose.")
     days_covered: int = Field(description="How many of the days have reports.")

@@ -97,6 +97,7 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     if advice.step is None:
         line("  next step     none is left: the goal is reached", out, "green")
         _show_evidence(advice, out)
+        _show_further(advice, out)
         out.print()
         return
     ready = advice.ready
@@ -114,6 +115,7 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
             line(f"                mend: {reason.mend}", out)
     _show_evidence(advice, out)
     _show_harms(advice, out)
+    _show_further(advice, out)
     for note in advice.notes:
         line(f"  note          {note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
     _show_change(sight, one, out)
@@ -155,6 +157,16 @@ def _show_harms(advice: Advice, out: Console) -> None:
     out.print(shown)
     if len(telling) > _HARMS:
         line(f"  ... and {len(telling) - _HARMS} more", out, "dim")
+
+
+def _show_further(advice: Advice, out: Console) -> None:
+    """Changes beside the ladder: each may be taken or left."""
+    for one in advice.further:
+        if one.safe:
+            line(f"  also safe     {one.tag}: {one.why}", out)
+        else:
+            says = "; ".join(reason.says for reason in one.against)
+            line(f"  not safe yet  {one.tag}: {says}", out, "dim")
 
 
 def _harm_style(one: Harm) -> str:
@@ -200,6 +212,7 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
     from maildns.cli.reports_documents import (
         AdviceDomainDocument,
         CountsDocument,
+        FurtherDocument,
         HarmDocument,
         ReasonDocument,
     )
@@ -227,6 +240,16 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
                 hit=each.hit,
             )
             for each in advice.harms
+        ],
+        further=[
+            FurtherDocument(
+                tag=each.tag,
+                record=str(each.record),
+                why=each.why,
+                safe=each.safe,
+                against=[ReasonDocument(says=one.says, mend=one.mend) for one in each.against],
+            )
+            for each in advice.further
         ],
         reports=basis.reports,
         reporters=list(basis.reporters),
