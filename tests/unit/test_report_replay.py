@@ -9,6 +9,7 @@ from maildns.ask import Outcome
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.net.world import World
 from maildns.protocols import dmarc
+from maildns.reports.model import DkimAuth
 from maildns.reports.replay import Change, Judge, Quiet, changed_record, replay
 
 OWN, SHOP, FORGER = "192.0.2.1", "198.51.100.7", "203.0.113.77"
@@ -62,6 +63,7 @@ def test_mail_is_judged_by_the_receivers_own_algorithm(mail, policy, newer, olde
     assert [one([mail], policy, reader=reader).hit for reader in BOTH] == [newer, older], reason
 
 
+TEMPERROR = row()._replace(dkim=(DkimAuth(DOMAIN, "s1", "temperror"),))
 WORDS = [
     # what the reporter found aligned against its raw results, policy, hit, reason
     (row(aligned="pass,fail"), "p=reject", 0, "its results are left out, its word is not"),
@@ -71,6 +73,7 @@ WORDS = [
     (row(spf=DOMAIN, aligned="fail,fail"), "p=reject", 10, "likewise of SPF"),
     (row(dkim="m.example.com"), "p=reject; adkim=s; aspf=s", 10, "strict is judged by raw results"),
     (row(aligned="pass,fail"), "p=reject; adkim=s", 10, "of which none proves strict alignment"),
+    (TEMPERROR, "p=reject", 10, "what a reporter could not find out failed for it"),
 ]
 
 
@@ -166,7 +169,7 @@ def test_an_include_is_missed_by_the_mail_that_it_alone_permits(mail, without, h
 
 
 def test_an_include_that_no_record_has_is_refused():
-    with pytest.raises(UsageError, match="includes nobody.example"):
+    with pytest.raises(UsageError, match=r"includes nobody\.example"):
         tried([row(OWN, spf=DOMAIN)], "", world=World.from_zone(ZONE), without=("nobody.example",))
 
 

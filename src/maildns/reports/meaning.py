@@ -103,7 +103,8 @@ class Source:
 
     `signatures` counts messages by d= and selector, of signatures for names in the domain, that
     passed; `broken` likewise those that did not. `foreign` counts messages by other domains that SPF or
-    a signature proved. `froms` counts them by the domain in From:,
+    a signature proved, `envelopes` by domains of ours that SPF did; of those without details by the
+    domain itself. `froms` counts them by the domain in From:,
     `overrides` by the reason that the reporter gave. `by_day` is messages and how many of them pass.
     """
 
@@ -115,6 +116,7 @@ class Source:
     signatures: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: Counter[tuple[str, str]] = field(default_factory=Counter)
     foreign: Counter[str] = field(default_factory=Counter)
+    envelopes: Counter[str] = field(default_factory=Counter)
     froms: Counter[str] = field(default_factory=Counter)
     overrides: Counter[str] = field(default_factory=Counter)
     reporters: Counter[str] = field(default_factory=Counter)
@@ -138,6 +140,9 @@ class Source:
         for name in _proven_domains(row):
             if not is_within(name, self.domain):
                 self.foreign[name] += row.messages
+        for name in _envelopes(row):
+            if is_within(name, self.domain):
+                self.envelopes[name] += row.messages
         sent, passed = self.by_day.get(row.day, (0, 0))
         self.by_day[row.day] = (
             sent + row.messages,
@@ -219,9 +224,14 @@ def _is_marked(source: Source, kinds: frozenset[str]) -> bool:
 
 
 def _proven_domains(row: SourceDay) -> set[str]:
+    return _envelopes(row) | {one.domain for one in row.dkim if one.result == "pass"}
+
+
+def _envelopes(row: SourceDay) -> set[str]:
+    if not row.detailed:
+        return {row.domain} if row.spf_aligned == "pass" else set()
     # RFC 9989 section 4.4.2: of SPF, only the domain of MAIL FROM counts
-    proven = {one.domain for one in row.spf if one.result == "pass" and one.scope != "helo"}
-    return proven | {one.domain for one in row.dkim if one.result == "pass"}
+    return {one.domain for one in row.spf if one.result == "pass" and one.scope != "helo"}
 
 
 def _foreign_name(source: Source) -> str:

@@ -60,16 +60,16 @@ class Naming:
     places: Mapping[str, Place] = field(default_factory=dict)
 
     @cached_property
-    def _include_tables(self) -> dict[str, _NetworkTable]:
-        return {domain: _NetworkTable(pairs) for domain, pairs in self.includes.items()}
+    def _include_tables(self) -> dict[str, NetworkTable]:
+        return {domain: NetworkTable(pairs) for domain, pairs in self.includes.items()}
 
     @cached_property
-    def _operator_table(self) -> _NetworkTable:
-        return _NetworkTable(self.operator)
+    def _operator_table(self) -> NetworkTable:
+        return NetworkTable(self.operator)
 
     @cached_property
-    def _stranger_table(self) -> _NetworkTable:
-        return _NetworkTable((network, "not ours") for network in self.strangers)
+    def _stranger_table(self) -> NetworkTable:
+        return NetworkTable((network, "not ours") for network in self.strangers)
 
     def name(self, domain: str, source_ip: str, rows: Iterable[SourceDay] = ()) -> Named:
         """Say who sends from *source_ip* as *domain*; *rows* are what the reports say of it."""
@@ -113,7 +113,7 @@ def _target(term: str) -> str:
     return term.replace("=", ":", 1).partition(":")[2]
 
 
-class _NetworkTable:
+class NetworkTable:
     """Networks with a word each; the narrowest that holds an address counts."""
 
     def __init__(self, pairs: Iterable[tuple[Network, str]]) -> None:
@@ -124,6 +124,7 @@ class _NetworkTable:
         self._lengths = sorted(self._by_length, key=lambda key: -key[1])
 
     def find(self, text: str) -> str | None:
+        """The word of the narrowest network that holds the address *text*; None of any other text."""
         try:
             address = ip_address(text)
         except ValueError:
