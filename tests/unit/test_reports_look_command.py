@@ -143,6 +143,42 @@ def test_a_store_of_today_is_not_stale(tmp_path):
     assert "as of then" not in run_cli("reports", "summary", "--store", store).out
 
 
+def test_what_wants_looking_at_is_told_with_its_mend(tmp_path):
+    wave = aggregate(
+        record("203.0.113.9", 900, dkim="fail", spf="fail"), report_id="wave", day=LAST
+    )
+    store = imported(tmp_path, [*reports(), wave])
+    document, _ = told("summary", "--store", store, kind="reports-summary")
+    assert "jump" in {one.topic for one in document.domains[0].remarks}
+    shown = run_cli("reports", "summary", "--store", store).out
+    assert "906 messages that fail DMARC on 2026-05-31; 6 a day are usual" in shown
+    assert "maildns reports senders example.com --days 7" in shown
+
+
+def test_a_key_that_signs_and_is_not_in_the_dns_is_told_when_the_dns_may_be_asked(tmp_path, store):
+    world = tmp_path / "world.zone"
+    world.write_text('example.com. IN TXT "v=spf1 -all"\n')
+    args = ["summary", "example.com", "--store", store]
+    quiet, _ = told(*args, kind="reports-summary")
+    asked, _ = told(*args, "--world", world, kind="reports-summary")
+    assert "missing key" not in {one.topic for one in quiet.domains[0].remarks}
+    missing = [one for one in asked.domains[0].remarks if one.topic == "missing key"]
+    assert [one.subject for one in missing] == ["s1._domainkey.example.com"]
+
+
+def test_confirmed_names_of_addresses_are_told_and_remembered(tmp_path, store):
+    world = tmp_path / "world.zone"
+    world.write_text(
+        f"7.100.51.198.in-addr.arpa. IN PTR out.shop.example.\nout.shop.example. IN A {SHOP}\n"
+    )
+    args = ["senders", "example.org", "--store", store]
+    assert "out.shop.example" not in run_cli("reports", *args).out
+    live, _ = told("source", SHOP, "--store", store, "--world", world, kind="reports-source")
+    assert live.host == "out.shop.example"
+    offline, _ = told("source", SHOP, "--store", store, kind="reports-source")
+    assert offline.host == "out.shop.example"
+
+
 def test_many_domains_are_cut_for_people_and_whole_for_machines(tmp_path):
     texts = [aggregate(domain=f"d{number:02}.example") for number in range(45)]
     store = imported(tmp_path, texts)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maildns.reports.keeping import Receipt
     from maildns.reports.meaning import Tally
     from maildns.reports.model import FailureReport
+    from maildns.reports.remarks import Remark
     from maildns.reports.store.queries import Held
     from maildns.reports.views import Window
 
@@ -128,6 +129,31 @@ class ReportsImportDocument(Document):
 # --- summary --------------------------------------------------------------------------
 
 
+class RemarkDocument(Document):
+    """Something that wants looking at."""
+
+    topic: str = Field(description="What it is about: new source, jump, drop, silence, tls ...")
+    subject: str = Field(description="Such as an address, a reporter or a selector.")
+    says: str = Field(description="What is the matter.")
+    mend: str = Field(description="What to do; may be empty.")
+    day: date = Field(description="The newest day that tells of it.")
+    urgent: bool = Field(description="Mail is lost, or soon will be, or somebody may forge it.")
+    evidence: list[str] = Field(description="What it rests on.")
+
+    @classmethod
+    def of(cls, remark: Remark) -> RemarkDocument:
+        """The document of *remark*."""
+        return cls(
+            topic=remark.topic,
+            subject=remark.subject,
+            says=remark.says,
+            mend=remark.mend,
+            day=remark.day,
+            urgent=remark.urgent,
+            evidence=list(remark.evidence),
+        )
+
+
 class SummaryDomainDocument(Document):
     """A domain at a glance."""
 
@@ -147,6 +173,10 @@ class SummaryDomainDocument(Document):
     new_sources: list[str] = Field(
         [],
         description="Addresses first seen in these days, where domains were named, at most 100.",
+    )
+    remarks: list[RemarkDocument] = Field(
+        [],
+        description="What wants looking at, where domains were named or there are few; else empty.",
     )
 
 
