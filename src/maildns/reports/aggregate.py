@@ -31,7 +31,7 @@ from maildns.reports.reading import (
     text_of,
 )
 from maildns.reports.unwrapping import Payload, first_payload
-from maildns.reports.usual import read_usual
+from maildns.reports.usual import read_usual, read_usual_head
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
@@ -104,10 +104,10 @@ class AggregateReader:
             scan, first, batches = again, ([], [], []), iter(again)
         self._scan = scan
         self._batches = chain([first], batches)
-        self.head = read_head(scan.element("report_metadata"), scan.oddities)
-        published = scan.element("policy_published")
-        self.published = read_published(published, scan.oddities)
-        self.schema = "rfc9990" if is_new_schema(scan.namespace, published) else "rfc7489"
+        self.head = scan.head or read_head(scan.element("report_metadata"), scan.oddities)
+        self.published = read_published(scan.element("policy_published"), scan.oddities)
+        new = is_new_schema(scan.namespace, self.published)
+        self.schema = "rfc9990" if new else "rfc7489"
 
     def columns(self) -> Iterator[Columns]:
         """Give the rows, once, some hundreds at a time, as columns that belong together."""
@@ -140,6 +140,8 @@ class _Scan:
 
     def __init__(self, payload: Payload, limits: Limits) -> None:
         self.elements: dict[str, Element] = {}
+        self.head: ReportHead | None = None  # where it was read without elements
+        self._head_text = ""
         self.namespace = ""
         self.oddities = Oddities()
         self._payload = payload
@@ -154,7 +156,7 @@ class _Scan:
         self._count = 0
 
     def has_head(self) -> bool:
-        return len(self.elements) == len(_HEAD)
+        return len(self.elements) + (self.head is not None) == len(_HEAD)
 
     def element(self, name: str) -> Element:
         found = self.elements.get(name)
@@ -228,7 +230,11 @@ class _Scan:
         policy = _plain_policy(text[starts:], self._levels) if starts >= 0 else None
         if policy is None:
             return read_plain(text, self._levels)
-        before = read_plain(text[:starts], self._levels) if text[:starts].strip(_SPACE) else []
+        self._head_text = text[:starts]
+        self.head = read_usual_head(self._head_text)
+        if self.head is not None or not self._head_text.strip(_SPACE):
+            return list(policy)
+        before = read_plain(self._head_text, self._levels)
         return None if before is None else [*before, *policy]
 
     def _read(self, piece: str) -> None:
@@ -332,7 +338,10 @@ class _Scan:
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""
         if element.name != "record":
-            if element.name in _HEAD:
+            if self.head is not None and element.name == _HEAD[0]:
+                if read_plain(self._head_text, self._levels) != [element]:
+                    self.oddities.add(f"several {element.name}; the first counts")
+            elif element.name in _HEAD:
                 known = self.elements.setdefault(element.name, element)
                 if known != element:
                     self.oddities.add(f"several {element.name}; the first counts")

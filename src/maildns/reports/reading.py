@@ -146,14 +146,12 @@ _MOST_REMEMBERED = 2048
 _remembered_policy = lru_cache(1024)(_policy_and_oddities)
 # In the order of the fields of PublishedPolicy.
 _PUBLISHED = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
-_NEW_FIELDS = ("np", "testing", "discovery_method")
 
 
-def is_new_schema(namespace: str, published: Element) -> bool:
+def is_new_schema(namespace: str, published: PublishedPolicy) -> bool:
     """Whether a report is of RFC 9990: by its namespace, or by what RFC 7489 has not."""
-    if namespace.endswith("dmarc-2.0"):
-        return True
-    return any(text_of(published, name) for name in _NEW_FIELDS)
+    new = published.nonexistent_policy or published.testing or published.discovery_method
+    return bool(new) or namespace.endswith("dmarc-2.0")
 
 
 class Meaning(NamedTuple):
