@@ -18,7 +18,7 @@ from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.aggregate import AggregateReader, Columns
-from maildns.reports.cleaning import clean
+from maildns.reports.cleaning import MAX_TEXT, clean
 from maildns.reports.failure import read_failure
 from maildns.reports.keeping import Arrival
 from maildns.reports.model import (
@@ -153,6 +153,11 @@ def prepare(arrival: Arrival) -> Prepared:
 
 
 def _tidy(arrival: Arrival) -> Arrival:
+    said = (arrival.source, arrival.sender, arrival.ip, arrival.authentication)
+    if "".join(said).isprintable() and not any(
+        len(one) > MAX_TEXT or one != one.strip() for one in said
+    ):
+        return arrival
     return Arrival(
         arrival.octets,
         clean(arrival.source, 1024),
