@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
@@ -31,7 +31,7 @@ from maildns.reports.reading import (
     text_of,
 )
 from maildns.reports.unwrapping import Payload, first_payload
-from maildns.reports.usual import read_usual
+from maildns.reports.usual import read_usual, read_usual_head
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
@@ -104,10 +104,10 @@ class AggregateReader:
             scan, first, batches = again, ([], [], []), iter(again)
         self._scan = scan
         self._batches = chain([first], batches)
-        self.head = read_head(scan.element("report_metadata"), scan.oddities)
-        published = scan.element("policy_published")
-        self.published = read_published(published, scan.oddities)
-        self.schema = "rfc9990" if is_new_schema(scan.namespace, published) else "rfc7489"
+        self.head = scan.head or read_head(scan.element("report_metadata"), scan.oddities)
+        self.published = scan.published()
+        new = is_new_schema(scan.namespace, self.published)
+        self.schema = "rfc9990" if new else "rfc7489"
 
     def columns(self) -> Iterator[Columns]:
         """Give the rows, once, some hundreds at a time, as columns that belong together."""
@@ -140,6 +140,9 @@ class _Scan:
 
     def __init__(self, payload: Payload, limits: Limits) -> None:
         self.elements: dict[str, Element] = {}
+        self.head: ReportHead | None = None  # where it was read without elements
+        self._head_text = ""
+        self._policy: _Policy | None = None  # where it is remembered by its text
         self.namespace = ""
         self.oddities = Oddities()
         self._payload = payload
@@ -154,7 +157,13 @@ class _Scan:
         self._count = 0
 
     def has_head(self) -> bool:
-        return len(self.elements) == len(_HEAD)
+        return len(self.elements) + (self.head is not None) == len(_HEAD)
+
+    def published(self) -> PublishedPolicy:
+        if self._policy is None or self._policy.element is not self.elements.get(_HEAD[1]):
+            return read_published(self.element(_HEAD[1]), self.oddities)
+        self._note(self._policy.odd)
+        return self._policy.read
 
     def element(self, name: str) -> Element:
         found = self.elements.get(name)
@@ -225,11 +234,17 @@ class _Scan:
     def _head(self, text: str) -> list[Element] | None:
         """Read the head where it is plain; the policy at its end is the same in many reports."""
         starts = text.find("<policy_published>")
-        policy = _plain_policy(text[starts:], self._levels) if starts >= 0 else None
+        short = starts >= 0 and len(text) - starts <= _LONGEST_REMEMBERED
+        policy = _remembered_policy(text[starts:], self._levels) if short else None
         if policy is None:
             return read_plain(text, self._levels)
-        before = read_plain(text[:starts], self._levels) if text[:starts].strip(_SPACE) else []
-        return None if before is None else [*before, *policy]
+        self._policy = policy
+        self._head_text = text[:starts]
+        self.head = read_usual_head(self._head_text)
+        if self.head is not None or not self._head_text.strip(_SPACE):
+            return [policy.element]
+        before = read_plain(self._head_text, self._levels)
+        return None if before is None else [*before, policy.element]
 
     def _read(self, piece: str) -> None:
         """Read whole records, each by the quickest way that gives what the exact way gives."""
@@ -332,7 +347,10 @@ class _Scan:
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""
         if element.name != "record":
-            if element.name in _HEAD:
+            if self.head is not None and element.name == _HEAD[0]:
+                if read_plain(self._head_text, self._levels) != [element]:
+                    self.oddities.add(f"several {element.name}; the first counts")
+            elif element.name in _HEAD:
                 known = self.elements.setdefault(element.name, element)
                 if known != element:
                     self.oddities.add(f"several {element.name}; the first counts")
@@ -343,12 +361,19 @@ class _Scan:
         self._add(where, messages, read_meaning(element, self.oddities))
 
 
+class _Policy(NamedTuple):
+    """A policy_published: its element, what it means, and what is odd in it."""
+
+    element: Element
+    read: PublishedPolicy
+    odd: tuple[str, ...]
+
+
 @lru_cache(_MOST_POLICIES)
-def _remembered_policy(text: str, levels: int) -> tuple[Element, ...] | None:
+def _remembered_policy(text: str, levels: int) -> _Policy | None:
+    """Read the end of a head, from policy_published on; None where it is not that alone, and plain."""
     found = read_plain(text, levels)
-    return None if found is None else tuple(found)
-
-
-def _plain_policy(text: str, levels: int) -> tuple[Element, ...] | None:
-    """Read the end of a head, from policy_published on; None where it is not plain, or long."""
-    return _remembered_policy(text, levels) if len(text) <= _LONGEST_REMEMBERED else None
+    if found is None or len(found) != 1:
+        return None
+    oddities = Oddities()
+    return _Policy(found[0], read_published(found[0], oddities), oddities.told())

@@ -11,7 +11,6 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from maildns.errors import ReportError
@@ -113,23 +112,6 @@ def period(
 
 def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
     """Read the policy as the reporter saw it."""
-    read = _remembered_policy if _is_short(published) else _policy_and_oddities
-    policy, odd = read(published)
-    for oddity in odd:
-        oddities.add(oddity)
-    return policy
-
-
-def _is_short(published: Element) -> bool:
-    """Whether it may be remembered: no more text than policies have, and nothing within that."""
-    size = len(published.text) + len(published.children) * 20
-    for one in published.children:
-        size += len(one.text) + len(one.children) * _MOST_REMEMBERED
-    return size < _MOST_REMEMBERED
-
-
-def _policy_and_oddities(published: Element) -> tuple[PublishedPolicy, tuple[str, ...]]:
-    oddities = Oddities()
     domain = domain_name(text_of(published, "domain"))
     if not domain:
         oddities.add("no domain in policy_published")
@@ -139,21 +121,17 @@ def _policy_and_oddities(published: Element) -> tuple[PublishedPolicy, tuple[str
             oddities.add(f"{name} is {shown(values[name])}, which is no policy")
     if not values["p"]:
         oddities.add("no p in policy_published")
-    return PublishedPolicy(domain, *values.values()), oddities.told()
+    return PublishedPolicy(domain, *values.values())
 
 
-_MOST_REMEMBERED = 2048
-_remembered_policy = lru_cache(1024)(_policy_and_oddities)
 # In the order of the fields of PublishedPolicy.
 _PUBLISHED = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
-_NEW_FIELDS = ("np", "testing", "discovery_method")
 
 
-def is_new_schema(namespace: str, published: Element) -> bool:
+def is_new_schema(namespace: str, published: PublishedPolicy) -> bool:
     """Whether a report is of RFC 9990: by its namespace, or by what RFC 7489 has not."""
-    if namespace.endswith("dmarc-2.0"):
-        return True
-    return any(text_of(published, name) for name in _NEW_FIELDS)
+    new = published.nonexistent_policy or published.testing or published.discovery_method
+    return bool(new) or namespace.endswith("dmarc-2.0")
 
 
 class Meaning(NamedTuple):

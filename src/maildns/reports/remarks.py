@@ -7,7 +7,7 @@ each week, what few messages tell and what one reporter says late is no news.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -102,11 +102,12 @@ def remarks_on(
     days = evidence.domain_days(window, domain)
     reports = evidence.reports(window, domain)
     uses = evidence.key_uses(window, domain)
+    recent = Window.last(limits.tls_days, today)
     found = [
         *new_sources(sources, evidence.first_seen(domain), today, limits),
         *changes(domain, days, today, limits),
         *silences(domain, reports, today, limits),
-        *tls_troubles(standings(evidence.tls_days(window, domain)), today, limits),
+        *tls_troubles(standings(evidence.tls_days(recent, domain))),
         *key_ages(evidence.key_uses(Window.last(3660, today), domain), domain, today, limits),
     ]
     covered = {report.begin.date() for report in reports}
@@ -186,38 +187,34 @@ def changes(
 ) -> Iterator[Remark]:
     """Sudden changes: failures or mail as a whole that jump, and mail that passes no more."""
     counted = {day.day: day for day in days if day.domain == domain}
-    for name, count in (
-        ("messages that fail DMARC", lambda day: day.messages - day.passing),
-        ("messages", lambda day: day.messages),
-    ):
-        jump = _jump(domain, name, counted, count, today, limits)
-        if jump is not None:
-            yield jump
-            break  # of two that grow together, the first says more
+    failing = {day: one.messages - one.passing for day, one in counted.items()}
+    sent = {day: one.messages for day, one in counted.items()}
+    jump = _jump(domain, "messages that fail DMARC", failing, today, limits)
+    # Of two that grow together, the first says more.
+    jump = jump or _jump(domain, "messages", sent, today, limits)
+    if jump is not None:
+        yield jump
     drop = _drop(domain, counted, today, limits)
     if drop is not None:
         yield drop
 
 
 def _jump(
-    domain: str,
-    name: str,
-    counted: Mapping[date, DomainDay],
-    count: Callable[[DomainDay], int],
-    today: date,
-    limits: Limits,
+    domain: str, name: str, counted: Mapping[date, int], today: date, limits: Limits
 ) -> Remark | None:
     """The greatest jump of the last three days: reports of a day come in over as many."""
     best: Remark | None = None
     most = 0
     for day in Window.last(3, today).each():
-        before = [count(counted[one]) for one in _weeks_before(day, counted)]
+        weeks = Window.last(28, day - timedelta(days=1))
+        before = [counted[one] for one in weeks.each() if one in counted]
         if day not in counted or len(before) < limits.history_days:
             continue
-        now, usual = count(counted[day]), median(before)
-        same = [count(counted[one]) for one in _same_weekday(day, counted)]
-        floor = max(limits.few, limits.jump_times * usual, 1.5 * max(same, default=0))
-        if now > most and now >= floor and now > usual:
+        now, usual = counted[day], median(before)
+        # What comes each Tuesday is no news.
+        turns = [counted.get(day - timedelta(days=7 * week), 0) for week in range(1, 5)]
+        floor = max(limits.few, limits.jump_times * usual, 1.5 * max(turns))
+        if now > most and now >= floor:
             most = now
             best = Remark(
                 Topic.JUMP,
@@ -230,16 +227,6 @@ def _jump(
                 evidence=(f"median of {len(before)} days: {usual:,.0f}",),
             )
     return best
-
-
-def _weeks_before(day: date, counted: Mapping[date, DomainDay]) -> list[date]:
-    return [one for one in Window.last(28, day - timedelta(days=1)).each() if one in counted]
-
-
-def _same_weekday(day: date, counted: Mapping[date, DomainDay]) -> list[date]:
-    """The weekday's turns of the four weeks before: what comes each Tuesday is no news."""
-    turns = [day - timedelta(days=7 * week) for week in range(1, 5)]
-    return [one for one in turns if one in counted]
 
 
 def _drop(
@@ -412,12 +399,11 @@ def idle_includes(
 # --- TLS ------------------------------------------------------------------------------
 
 
-def tls_troubles(told: Iterable[TlsStanding], today: date, limits: Limits) -> Iterator[Remark]:
-    """TLS sessions that failed of late, each cause once."""
-    since = today - timedelta(days=limits.tls_days - 1)
+def tls_troubles(told: Iterable[TlsStanding]) -> Iterator[Remark]:
+    """TLS sessions that failed in the days of *told*, each cause once."""
     for standing in told:
         for trouble in standing.troubles:
-            if trouble.last < since or not trouble.sessions:
+            if not trouble.sessions:
                 continue
             cause = trouble.cause
             yield Remark(

@@ -1,17 +1,20 @@
 """
-The usual record, read by one regular expression: what most reporters write, with nothing odd in it.
+The usual head and record, each read by one regular expression: what most write, with nothing odd in it.
 
-It takes only what means the same to `reading.read_meaning`: lower-case names, results that an RFC
-knows, no attributes, no entities, nothing twice. To anything else the answer is None. No part of
-the expression can match in two ways and none gives back what it took, so its time is linear.
+They take only what means the same to `reading`: results that an RFC knows, times in seconds, no
+attributes, no entities, nothing twice. To anything else the answer is None. No part of the
+expressions can match in two ways and none gives back what it took, so their time is linear.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
-from maildns.reports.model import DkimAuth, SpfAuth
+from maildns.reports.cleaning import MAX_TEXT
+from maildns.reports.model import DkimAuth, ReportHead, SpfAuth
 from maildns.reports.reading import DISPOSITIONS, MOST_SIGNATURES, MOST_SPF, RESULTS, Meaning
+from maildns.reports.times import FIRST, LAST
 
 _S = r"[ \t\r\n]*+"
 # An element with a plain text; {0} is the number of the group that holds its name.
@@ -25,9 +28,18 @@ _USUAL = re.compile(
     rf"<identifiers>{_S}({_LEAVES.format(4)})</identifiers>{_S}"
     rf"<auth_results>{_S}((?:<(dkim|spf)>{_S}{_LEAVES.format(7)}</\6>{_S})*+)</auth_results>{_S}"
 )
+# In the head texts are longer, and in any script; what is in no way printable is seen to later.
+_TEXT = rf"(?:<([a-z_]{{{{1,30}}}}+)>[^<>&]{{{{0,{MAX_TEXT}}}}}+</\{{0}}>{_S})*+"
+_HEAD = re.compile(
+    rf"{_S}<report_metadata>{_S}({_TEXT.format(2)})<date_range>{_S}<begin>([0-9]{{10}})</begin>{_S}"
+    rf"<end>([0-9]{{10}})</end>{_S}</date_range>{_S}({_TEXT.format(6)})</report_metadata>{_S}"
+)
+_WORDS = re.compile(r"<([a-z_]+)>([^<]*)</")
 _VALUE = re.compile(r"<([a-z_]+)>([a-z0-9._-]*)</")
 _RESULT = re.compile(r"<(dkim|spf)>([^<]*+(?:<(?!/\1>)[^<]*+)*+)</\1>")
 _ALIGNED = frozenset({"pass", "fail"})
+_WORDS_OF_HEAD = ("org_name", "report_id", "email", "extra_contact_info", "generator")
+_LONGEST = 30 * 86400
 _new = tuple.__new__
 
 
@@ -48,6 +60,27 @@ def read_usual(text: str) -> Meaning | None:
     envelope_from, envelope_to = names.get("envelope_from", ""), names.get("envelope_to", "")
     judgement = (disposition, dkim, spf, header_from, envelope_from, envelope_to)
     return _new(Meaning, (*judgement, *found, ()))
+
+
+def read_usual_head(text: str) -> ReportHead | None:
+    """Read a whole `report_metadata`, with space around it at most; None if it is not usual."""
+    met = _HEAD.fullmatch(text)
+    if met is None:
+        return None
+    begin, end = int(met[3]), int(met[4])
+    if not FIRST <= begin <= end <= min(LAST, begin + _LONGEST):
+        return None
+    pairs = _WORDS.findall(met[1] + met[5])
+    told = dict(pairs)
+    if len(told) != len(pairs) or "error" in told or not "".join(told.values()).isprintable():
+        return None
+    reporter, report_id, contact, extra, generator = [
+        told.get(name, "").strip() for name in _WORDS_OF_HEAD
+    ]
+    if not reporter or not report_id:
+        return None
+    first, last = datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC)
+    return ReportHead(reporter, report_id, first, last, contact, extra, generator)
 
 
 def _values(text: str) -> dict[str, str] | None:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
+from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.aggregate import AggregateReader, Columns
-from maildns.reports.cleaning import clean
+from maildns.reports.cleaning import MAX_TEXT, clean
 from maildns.reports.failure import read_failure
 from maildns.reports.keeping import Arrival
 from maildns.reports.model import (
@@ -111,10 +112,31 @@ class Prepared:
     failures: list[PreparedFailure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrival = self.arrival
+        came = (arrival.octets, arrival.source, arrival.sender, arrival.ip, arrival.authentication)
+        reports = [_REPORT(one) for one in self.reports]
+        return _restored, (came, self.digest, reports, self.failures, self.faults)
+
     @property
     def weight(self) -> int:
         """How much memory it takes, about: one for a row."""
         return sum(one.row_count for one in self.reports) + len(self.arrival.octets) // 200
+
+
+_REPORT = attrgetter(*(one.name for one in fields(PreparedReport)))
+
+
+def _restored(
+    came: tuple[bytes, str, str, str, str],
+    digest: bytes,
+    reports: list[tuple[Any, ...]],
+    failures: list[PreparedFailure],
+    faults: list[str],
+) -> Prepared:
+    """Make what a worker sent, at half the cost of what pickle does for each object by itself."""
+    made = [PreparedReport(*one) for one in reports]
+    return Prepared(Arrival(*came), digest, made, failures, faults)
 
 
 def prepare(arrival: Arrival) -> Prepared:
@@ -131,6 +153,11 @@ def prepare(arrival: Arrival) -> Prepared:
 
 
 def _tidy(arrival: Arrival) -> Arrival:
+    said = (arrival.source, arrival.sender, arrival.ip, arrival.authentication)
+    if "".join(said).isprintable() and not any(
+        len(one) > MAX_TEXT or one != one.strip() for one in said
+    ):
+        return arrival
     return Arrival(
         arrival.octets,
         clean(arrival.source, 1024),
