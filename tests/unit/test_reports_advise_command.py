@@ -345,6 +345,21 @@ def test_without_an_include_its_mail_fails_spf(tmp_path, world):
     assert hit == {SHOP: 7, OWN: 0}
 
 
+def test_what_cannot_be_judged_is_told(tmp_path, world):
+    today = datetime.now(UTC).date()
+    old, new = (
+        aggregate(record(SHOP, 7, dkim="fail"), day=today - timedelta(days=n), report_id=str(n))
+        for n in (20, 2)
+    )
+    store = imported(tmp_path, [old, new])
+    assert run_cli("reports", "prune", "--keep-days", "9", "--yes", "--store", store).code == 0
+    args = ["--without-include", "_spf.shop.example", "--store", store, "--world", world]
+    document, _ = told("replay", *args, kind="reports-replay")
+    assert document.readers[0].senders[0].unsure == 7
+    shown = run_cli("reports", "replay", *args).out
+    assert "7 messages cannot be judged: the DNS did not answer, or their details are gone" in shown
+
+
 @pytest.mark.parametrize(
     "args, says",
     [

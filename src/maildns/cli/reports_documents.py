@@ -467,6 +467,9 @@ class ReplaySenderDocument(Document):
     passed_on: int = Field(
         description="Of those hit, what a reporter says came by a list or forwarder."
     )
+    unsure: int = Field(
+        description="Of which it cannot be known: the DNS did not answer, or their details are gone."
+    )
 
 
 class ReplayReaderDocument(Document):

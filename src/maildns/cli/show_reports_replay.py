@@ -100,6 +100,10 @@ def _show_verdict(trial: Trial, out: Console) -> None:
         line(f"  {plural(undecided, 'message')} {says}", out, "bold yellow")
     if others:
         line(f"  {plural(others, 'message')} that lists and forwarders passed on would be hit", out)
+    unsure = max(sum(one.unsure for one in told) for told in trial.outcomes.values())
+    if unsure:
+        says = "cannot be judged: the DNS did not answer, or their details are gone"
+        line(f"  {plural(unsure, 'message')} {says}", out, "magenta")
 
 
 # --- the document ---------------------------------------------------------------------
@@ -142,4 +146,5 @@ def _entry(one: Outcome) -> ReplaySenderDocument:
         freed=one.freed,
         newly_failing=one.newly_failing,
         passed_on=one.passed_on,
+        unsure=one.unsure,
     )
