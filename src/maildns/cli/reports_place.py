@@ -33,7 +33,7 @@ StoreOption = Annotated[
         "--store",
         metavar="FILE|URL",
         help="Where the reports are: a file, or postgresql://HOST/NAME; "
-        "left out: what [reports] says, else reports.db.",
+        "left out: what the description says, else reports.db.",
     ),
 ]
 ConfigOption = Annotated[
