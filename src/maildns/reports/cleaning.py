@@ -9,10 +9,10 @@ MAX_ODDITIES = 20
 
 
 def clean(text: str, most: int = MAX_TEXT) -> str:
-    """
+    r"""
     Give *text* without control and format characters, on one line, *most* characters at most.
 
-    >>> clean(" ACME\\n  \\x1b[31mInc. ")
+    >>> clean(" ACME\n  \x1b[31mInc. ")
     'ACME [31mInc.'
     """
     if not text.isprintable():

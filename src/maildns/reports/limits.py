@@ -26,10 +26,15 @@ class Limits:
     ratio_from: int = 16 << 20
     nesting: int = 6  # mail within mail, zip within gzip
     members: int = 100  # of one zip file or of one mail
+    packed: int = 1000  # of one arrival, unpacked from gzip or zip
     rows: int = 1_000_000
     depth: int = 24  # of elements or of JSON values
+    names: int = 1000  # of elements and attributes, different ones
     element_octets: int = 1 << 20  # of the head, or of one record
     json_octets: int = 16 << 20
+    json_values: int = 500_000  # of one TLS report, about
+    policies: int = 10_000  # of one TLS report
+    failures: int = 100_000  # of one TLS report
 
 
 LIMITS = Limits()

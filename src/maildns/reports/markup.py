@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities
-from maildns.reports.limits import Limits
+from maildns.reports.limits import LIMITS, Limits
 
 
 class Element(NamedTuple):
@@ -50,25 +50,30 @@ class Element(NamedTuple):
 
 _Tokens: TypeAlias = list[tuple[str, str, str, str]]
 _TOKEN = re.compile(r"<(/?)([A-Za-z_][A-Za-z0-9_.-]*)[ \t\r\n]*(/?)>([^<]*)")
-_UNPLAIN = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&|\]\]>")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPACE = " \t\r\n"
+_PADDING = _SPACE + "\0\ufffd"
 
 
-def read_plain(text: str) -> list[Element] | None:
+def read_plain(text: str, levels: int = LIMITS.depth - 1) -> list[Element] | None:
     """
     Read elements that stand one after the other, with nothing but space between them.
 
-    None where *text* is anything but whole elements, or not of the plainest kind.
+    None where *text* is anything but whole elements, nests deeper than *levels*, or is not of the
+    plainest kind.
     """
     text = text.strip(_SPACE)
     tokens: _Tokens = _TOKEN.findall(text)
     # Every "<" starts a token, and each token reaches to the next "<": they tile the text.
-    if len(tokens) != text.count("<") or text[:1] != "<" or _UNPLAIN.search(text):
+    if len(tokens) != text.count("<") or text[:1] != "<" or "&" in text or "]]>" in text:
         return None
-    return _tree(tokens)
+    if (_CONTROL if text.isascii() else _NO_XML).search(text):
+        return None
+    return _tree(tokens, levels)
 
 
-def _tree(tokens: _Tokens) -> list[Element] | None:
+def _tree(tokens: _Tokens, levels: int) -> list[Element] | None:
     top: list[Element] = []
     below = top
     opened: list[tuple[str, str, list[Element]]] = []
@@ -76,6 +81,8 @@ def _tree(tokens: _Tokens) -> list[Element] | None:
         if not closing and not empty:
             opened.append((name, text, below))
             below = []
+            if len(opened) > levels:
+                return None
             continue
         if closing:
             if empty or not opened:
@@ -102,7 +109,6 @@ def local(name: str) -> str:
 
 _STRAY_AMP = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _STRAY_LESS = re.compile(r"<(?!/?[A-Za-z_][\w.:-]*(?:\s[^<>]*)?/?>|[!?])")
-_NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_CHARACTER = re.compile(
     r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
 )
@@ -124,6 +130,17 @@ def mended(text: str, oddities: Oddities) -> str:
     return text
 
 
+_UNFINISHED = {
+    expat.errors.codes[said]
+    for said in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.errors.XML_ERROR_PARTIAL_CHAR,
+    )
+}
+
+
 class Reading:
     """
     A document given to expat piece by piece; elements below the root are handed out when whole.
@@ -135,9 +152,11 @@ class Reading:
     def __init__(self, limits: Limits, found: Callable[[Element], None]) -> None:
         self.root: tuple[str, dict[str, str]] | None = None
         self.ended = False
+        self.trailing = False  # whether something but padding follows the root
         self._limits = limits
         self._found = found
         self._opened: list[tuple[str, list[str | Element], list[Element]]] = []
+        self._names: set[str] = set()
         self._fed = 0
         self._since = 0  # octets fed when the last element below the root was whole
         self._closed_at = -1
@@ -150,22 +169,36 @@ class Reading:
         parser.EntityDeclHandler = self._refuse
 
     def feed(self, text: str, *, final: bool = False) -> None:
-        """Read on. What follows the end of the root is overlooked."""
-        if self.ended:
+        """Read on. What follows the end of the root is overlooked, but for `trailing`."""
+        if self._has_ended():
+            self.trailing |= bool(text.strip(_PADDING))
             return
         octets = text.encode("utf-8", "replace")
         self._fed += len(octets)
         try:
             self._parser.Parse(octets, final)
         except expat.ExpatError as error:
-            if self.ended:
+            if self._has_ended():
+                self._note_trailing(octets)
                 return
+            if final and error.code in _UNFINISHED:
+                raise ReportError("it is cut off before its end") from error
             said = expat.ErrorString(error.code)
             raise ReportError(
                 f"not well-formed XML at line {error.lineno}, column {error.offset + 1}: {said}"
             ) from error
+        if self._has_ended():
+            self._note_trailing(octets)
         if self._fed - self._since > self._limits.element_octets:
             raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
+
+    def _note_trailing(self, octets: bytes) -> None:
+        """Look at what stands after the root's end tag, which is in *octets*."""
+        after = octets[self._closed_at - self._fed + len(octets) :].partition(b">")[2]
+        self.trailing = bool(after.strip(_PADDING.encode()))
+
+    def _has_ended(self) -> bool:
+        return self.ended
 
     def between(self, tag: str) -> bool:
         """Whether the last thing fed was the end *tag* of an element below the root, and was seen."""
@@ -177,6 +210,9 @@ class Reading:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if self.root is None:
             self.root = (name, attributes)
+        self._names.update(attributes, (name,))
+        if len(self._names) > self._limits.names:  # expat remembers each
+            raise ReportError(f"it has more than {self._limits.names} names of elements")
         if len(self._opened) >= self._limits.depth:
             raise ReportError(f"elements nest deeper than {self._limits.depth}")
         self._opened.append((name, [], []))
@@ -201,3 +237,4 @@ class Reading:
             self._found(element)
         else:
             self.ended = True
+            self._closed_at = self._parser.CurrentByteIndex

@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import quopri
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -20,6 +20,9 @@ from maildns.reports.cleaning import clean
 from maildns.reports.limits import LIMITS, Limits
 
 MAX_HEADER = 256 << 10
+_MAX_LEAD = 4 << 10  # before it, such as blank lines
+_CR, _LF = b"\r\n"
+_MAX_FIELD = 8 << 10
 _BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]{1,70}[ \t]*:")
 _MAIL_FIELDS = re.compile(
@@ -36,7 +39,7 @@ class Part:
     type: str
     name: str
     encoding: str
-    transferred: bytes
+    transferred: memoryview
 
     def octets(self) -> bytes:
         """What was sent; faults of the transfer encoding are overlooked as far as may be."""
@@ -44,7 +47,7 @@ class Part:
             return _base64(self.transferred)
         if self.encoding == "quoted-printable":
             return quopri.decodestring(self.transferred)
-        return self.transferred
+        return bytes(self.transferred)
 
 
 def looks_like_mail(start: bytes) -> bool:
@@ -55,86 +58,98 @@ def looks_like_mail(start: bytes) -> bool:
     return bool(_FIELD.match(start)) and bool(_MAIL_FIELDS.search(start[:4096]))
 
 
-def split_mail(octets: bytes) -> tuple[Message, int]:
+def split_mail(octets: bytes | memoryview, *, part: bool = False) -> tuple[Message, int]:
     """
     Read the header fields of a mail, and find where its body starts.
 
-    Raises ReportError when the header is longer than any mail's.
+    Of a *part* of one, a blank line at its start says that it has no header fields; before a mail
+    itself such are overlooked.
+
+    Raises ReportError when the header, or a field that says what is in the mail, is longer than
+    any mail's.
     """
-    start = len(octets) - len(octets.lstrip(b"\r\n")) if octets[:1] in b"\r\n" else 0
-    if octets.startswith(b"From ", start):
-        start = octets.find(b"\n", start) + 1
-    blank = _BLANK.search(octets, start, start + MAX_HEADER)
-    if blank is None and len(octets) - start > MAX_HEADER:
+    head = bytes(octets[: MAX_HEADER + _MAX_LEAD])
+    start = 0 if part else len(head) - len(head.lstrip(b"\r\n"))
+    if head.startswith(b"From ", start):
+        start = head.find(b"\n", start) + 1
+    blank = _BLANK.search(head, start)
+    if blank is None and len(octets) > len(head):
         raise ReportError(f"the mail's header is longer than {MAX_HEADER >> 10} kB")
-    stop, body = (blank.start(), blank.end()) if blank else (len(octets), len(octets))
-    return BytesHeaderParser().parsebytes(octets[start:stop] + b"\n\n"), body
+    stop, body = (blank.start(), blank.end()) if blank else (len(head), len(head))
+    header = BytesHeaderParser().parsebytes(head[start:stop] + b"\n\n")
+    for name in ("Content-Type", "Content-Disposition"):
+        if len(str(header.get(name, ""))) > _MAX_FIELD:  # what reads its parameters takes its time
+            raise ReportError(f"the mail's {name} is longer than {_MAX_FIELD >> 10} kB")
+    return header, body
 
 
 def leaves(octets: bytes, limits: Limits = LIMITS) -> Iterator[Part]:
     """
-    Give the parts of a mail that hold no parts themselves, in order.
+    Give the parts of a mail that hold no parts themselves, in order; a mail within it is one part.
 
-    A mail within a mail counts as parts of the outer one. Raises ReportError when parts nest
-    deeper, or are more, than *limits* allow.
+    Raises ReportError when parts nest deeper, or are more, than *limits* allow.
     """
-    count = 0
-    for part in _walk(octets, limits.nesting):
-        count += 1
-        if count > limits.members:
+    for number, part in enumerate(_walk(memoryview(octets), limits.nesting, part=False)):
+        if number >= limits.members:
             raise ReportError(f"the mail has more than {limits.members} parts")
         yield part
 
 
-def _walk(octets: bytes, levels: int) -> Iterator[Part]:
+def _walk(octets: memoryview, levels: int, *, part: bool) -> Iterator[Part]:
     if levels < 0:
         raise ReportError("the mail's parts nest too deep")
-    header, start = split_mail(octets)
+    header, start = split_mail(octets, part=part)
     kind = header.get_content_type()
     if kind.startswith("multipart/"):
-        for part in _cut(octets, start, _boundary(header)):
-            yield from _walk(part, levels - 1)
+        for within in _cut(octets[start:], _boundary(header)):
+            yield from _walk(within, levels - 1, part=True)
         return
     encoding = str(header.get("Content-Transfer-Encoding", "")).strip().lower()
-    leaf = Part(kind, clean(_filename(header), 200), encoding, octets[start:])
-    if kind == "message/rfc822":
-        yield from _walk(leaf.octets(), levels - 1)
-    else:
-        yield leaf
+    yield Part(kind, clean(_parameter(header.get_filename), 200), encoding, octets[start:])
 
 
 def _boundary(header: Message) -> bytes:
-    boundary = header.get_boundary() or ""
+    boundary = _parameter(header.get_boundary)
     if not boundary:
         raise ReportError("the mail says it has parts, but not where they end (no boundary)")
-    return boundary.encode("ascii", "surrogateescape")[:200]
+    return boundary.encode("utf-8", "surrogateescape")[:200]
 
 
-def _filename(header: Message) -> str:
+def report_type(header: Message) -> str:
+    """Give the report-type of a multipart/report, in lower case (RFC 6522 section 3)."""
     try:
-        return header.get_filename() or ""
-    except (LookupError, UnicodeError, ValueError):  # a charset that nobody has
+        said = header.get_param("report-type")
+    except (LookupError, UnicodeError, ValueError, TypeError):
+        said = None
+    return said.lower() if isinstance(said, str) else ""
+
+
+def _parameter(read: Callable[[], str | None]) -> str:
+    """Give a parameter that *read* gives; empty where it is written in no way that it knows."""
+    try:
+        return read() or ""
+    except (LookupError, UnicodeError, ValueError, TypeError):  # such as a charset nobody has
         return ""
 
 
-def _cut(octets: bytes, start: int, boundary: bytes) -> Iterator[bytes]:
+def _cut(body: memoryview, boundary: bytes) -> Iterator[memoryview]:
     """Cut a body at its boundary lines (RFC 2046 section 5.1.1); a missing last one is overlooked."""
-    line = re.compile(rb"(?:\A|\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
-    body = memoryview(octets)[start:]
+    line = re.compile(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
     opened: int | None = None
-    place = 0
-    while (met := line.search(body, place)) is not None:
+    for met in line.finditer(body):
+        end = met.start()
+        if end and body[end - 1] != _LF:
+            continue
         if opened is not None:
-            yield bytes(body[opened : met.start()])
+            yield body[opened : max(opened, end - 1 - (end > 1 and body[end - 2] == _CR))]
         if met[1]:
             return
         opened = met.end()
-        place = max(opened - 1, met.start() + 1)
     if opened is not None:
-        yield bytes(body[opened:])
+        yield body[opened:]
 
 
-def _base64(text: bytes) -> bytes:
+def _base64(text: memoryview) -> bytes:
     """Decode what may lack its padding, or have a line of an advertisement after it."""
     try:
         return binascii.a2b_base64(text)

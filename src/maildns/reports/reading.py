@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, clean, domain_name, shown
 from maildns.reports.markup import Element
 from maildns.reports.model import DkimAuth, Override, PublishedPolicy, ReportHead, SpfAuth
+from maildns.reports.times import moment
 
 MOST_MESSAGES = 1_000_000_000
+_LONGEST = timedelta(days=35)
+MOST_SPF = 10
 MOST_SIGNATURES = 100  # RFC 9990 section 3.1.1.12
-_FIRST, _LAST = datetime(2004, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
+DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
 _POLICIES = {"none", "quarantine", "reject"}
-_RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
+RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
 # Spellings that RFC 7489 section 7.2 and its reporters had, or have still.
 _SPELLINGS = {
     "hardfail": "fail",
@@ -70,7 +73,7 @@ def read_head(metadata: Element, oddities: Oddities) -> ReportHead:
     if not report_id:
         oddities.add("no report_id")
     span = metadata.child("date_range") or metadata  # some leave the element around them out
-    begin, end = _period(text_of(span, "begin"), text_of(span, "end"), oddities)
+    begin, end = period(text_of(span, "begin"), text_of(span, "end"), moment, oddities)
     errors = (clean(one.words()) for one in metadata.all("error")[:20])
     return ReportHead(
         reporter,
@@ -84,52 +87,27 @@ def read_head(metadata: Element, oddities: Oddities) -> ReportHead:
     )
 
 
-def _period(begin: str, end: str, oddities: Oddities) -> tuple[datetime, datetime]:
-    first, last = moment(begin, oddities), moment(end, oddities)
-    if first is None and last is None:
+def period(
+    begin: str, end: str, read: Callable[[str, Oddities], datetime | None], oddities: Oddities
+) -> tuple[datetime, datetime]:
+    """
+    Give the time that a report is about; one end of it does, and reversed ones are turned round.
+
+    Raises ReportError when neither can be told.
+    """
+    told = [("begin", begin, read(begin, oddities)), ("end", end, read(end, oddities))]
+    ends = [known for _, _, known in told if known is not None]
+    if not ends:
         raise ReportError(f"its time cannot be told: begin is {shown(begin)}, end is {shown(end)}")
-    for name, text, known in (("begin", begin, first), ("end", end, last)):
+    for name, text, known in told:
         if known is None:
             oddities.add(f"{name} is {shown(text)}, which is no time")
-    first, last = first or last, last or first
-    if first is None or last is None:  # pragma: no cover - one of them is there
-        raise ReportError("its time cannot be told")
-    if first > last:
+    if ends[0] > ends[-1]:
         oddities.add("the time ends before it begins; taken the other way round")
-        first, last = last, first
+    first, last = min(ends), max(ends)
+    if last - first > _LONGEST:
+        oddities.add(f"it is about more than {_LONGEST.days} days")
     return first, last
-
-
-def moment(text: str, oddities: Oddities) -> datetime | None:
-    """
-    Read seconds since 1970, or what reporters write instead; None for what is no time of mail.
-
-    >>> moment("1790000000000", Oddities())
-    datetime.datetime(2026, 9, 21, 14, 13, 20, tzinfo=datetime.timezone.utc)
-    """
-    if not (text.isascii() and text.isdigit()):
-        oddities.add("a time that is not written in whole seconds")
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _written_out(text)
-    if 1e11 < seconds < 1e14:
-        oddities.add("a time in milliseconds")
-        seconds /= 1000
-    if not _FIRST.timestamp() <= seconds < _LAST.timestamp():
-        return None
-    return datetime.fromtimestamp(int(seconds), UTC)
-
-
-def _written_out(text: str) -> datetime | None:
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    read = read.replace(tzinfo=UTC) if read.tzinfo is None else read
-    if not _FIRST.year < read.year < _LAST.year:  # before it is moved to UTC: year 1 and 9999
-        return None
-    return read.astimezone(UTC).replace(microsecond=0)
 
 
 def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
@@ -148,14 +126,12 @@ def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
 
 # In the order of the fields of PublishedPolicy.
 _PUBLISHED = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
-_NEW_FIELDS = ("np", "testing", "discovery_method")
 
 
-def is_new_schema(namespace: str, published: Element) -> bool:
+def is_new_schema(namespace: str, published: PublishedPolicy) -> bool:
     """Whether a report is of RFC 9990: by its namespace, or by what RFC 7489 has not."""
-    if namespace.endswith("dmarc-2.0"):
-        return True
-    return any(text_of(published, name) for name in _NEW_FIELDS)
+    new = published.nonexistent_policy or published.testing or published.discovery_method
+    return bool(new) or namespace.endswith("dmarc-2.0")
 
 
 class Meaning(NamedTuple):
@@ -185,7 +161,7 @@ def read_meaning(record: Element, oddities: Oddities) -> Meaning:
         oddities.add("a record without header_from")
     names = names or _NOWHERE
     return Meaning(
-        _known(text_of(judged, "disposition"), _DISPOSITIONS, "disposition", oddities),
+        _known(text_of(judged, "disposition"), DISPOSITIONS, "disposition", oddities),
         _aligned(judged, "dkim", oddities),
         _aligned(judged, "spf", oddities),
         domain_name(text_of(names, "header_from")),
@@ -223,7 +199,7 @@ def _several(elements: list[Element]) -> str:
 
 def _result(element: Element, oddities: Oddities) -> str:
     word = text_of(element, "result").lower()
-    if word in _RESULTS:
+    if word in RESULTS:
         return word
     if word in _SPELLINGS:
         oddities.add(f"result {shown(word)}, read as {_SPELLINGS[word]}")
@@ -246,7 +222,7 @@ def _dkim(elements: list[Element], oddities: Oddities) -> tuple[DkimAuth, ...]:
 
 def _spf(elements: list[Element], oddities: Oddities) -> tuple[SpfAuth, ...]:
     found = []
-    for element in elements[:10]:
+    for element in elements[:MOST_SPF]:
         domain = domain_name(text_of(element, "domain"))
         if domain or text_of(element, "result"):
             scope = text_of(element, "scope").lower()
@@ -264,9 +240,9 @@ def _reasons(elements: list[Element], oddities: Oddities) -> tuple[Override, ...
     return tuple(found)
 
 
-def address(text: str, oddities: Oddities) -> str:
+def address(text: str, oddities: Oddities, name: str = "source_ip") -> str:
     """
-    Read the source's address; empty where it is none.
+    Read an address, such as the source's; empty where it is none.
 
     >>> address("[::FFFF:192.0.2.1]", Oddities())
     '192.0.2.1'
@@ -278,7 +254,7 @@ def address(text: str, oddities: Oddities) -> str:
     try:
         read = ipaddress.ip_address(plain)
     except ValueError:
-        oddities.add(f"source_ip is {shown(text)}, which is no address" if text else "no source_ip")
+        oddities.add(f"{name} is {shown(text)}, which is no address" if text else f"no {name}")
         return ""
     if isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped is not None:
         read = read.ipv4_mapped

@@ -14,17 +14,22 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import clean
 from maildns.reports.limits import LIMITS, Limits
-from maildns.reports.mime import Part, leaves, looks_like_mail, split_mail
+from maildns.reports.mime import Part, leaves, looks_like_mail, report_type, split_mail
 from maildns.reports.model import ReportKind
 
 BLOCK = 128 << 10
 _START = 4096
+_START_OF_BODY = 64 << 10
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
 _OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
+FAILURE_PROSE = re.compile(
+    rb"A message claiming to be from you has failed the published\s+DMARC\s+policy"
+)
 _OUR_TYPES = re.compile(r"[+/](?:xml|json|gzip|x-gzip|zip|x-zip-compressed|x-zip)\Z")
 _OUR_NAMES = re.compile(r"\.(?:xml|json|gz|zip|gzip)\Z", re.IGNORECASE)
 
@@ -38,6 +43,9 @@ class _Form(StrEnum):
     XML = "XML"
     JSON = "JSON"
     OTHER = "other"
+
+
+_PACKED = {_Form.GZIP, _Form.ZIP, _Form.MAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +95,39 @@ def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
     yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
 
 
+def first_payload(octets: bytes, kind: ReportKind, limits: Limits = LIMITS) -> Payload:
+    """Give the first report of *kind* in *octets*; raises ReportError, which says what is there instead."""
+    problem = f"nothing in it claims to be a report ({kind})"
+    for payload in open_payloads(octets, limits):
+        if payload.kind is kind:
+            return payload
+        problem = payload.problem or f"it is a report of another kind ({payload.kind}, not {kind})"
+    raise ReportError(problem)
+
+
 @dataclass(slots=True)
 class _Meter:
     """What all reports of one arrival may unpack to, together."""
 
     limits: Limits
-    most: dict[str, int] = field(default_factory=dict)
+    most: list[int] = field(default_factory=list)
+    total: int = 0
 
-    def note(self, name: str, octets: int) -> None:
-        """Note how far *name* has been unpacked; reading it again costs nothing."""
-        self.most[name] = max(octets, self.most.get(name, 0))
-        if sum(self.most.values()) > self.limits.total_octets:
+    def begin(self) -> int:
+        """Give the number of one more that is unpacked."""
+        if len(self.most) >= self.limits.packed:
+            raise ReportError(f"more than {self.limits.packed} are packed in it, one in the other")
+        self.most.append(0)
+        return len(self.most) - 1
+
+    def note(self, number: int, octets: int) -> None:
+        """Note how far that *number* has been unpacked; reading it again costs nothing."""
+        new = octets - self.most[number]
+        if new <= 0:
+            return
+        self.most[number] = octets
+        self.total += new
+        if self.total > self.limits.total_octets:
             raise ReportError(
                 f"all reports in it together have more than {_size(self.limits.total_octets)}"
             )
@@ -137,17 +167,19 @@ def _unwrap(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     try:
         start = wrapped.start()
         form = _form(start)
-        if form in {_Form.XML, _Form.JSON, _Form.OTHER}:
-            found = _payload(wrapped, form, start)
-            if found is not None:
-                yield found
-            return
-        if levels == 0:
-            raise ReportError("it is packed within too many others")
-        unpack = {_Form.GZIP: _gzip, _Form.ZIP: _zip, _Form.MAIL: _mail}[form]
-        yield from unpack(wrapped, meter, levels)
+        if form in _PACKED:
+            yield from _unpacked(wrapped, form, meter, levels)
+        elif (found := _payload(wrapped, form, start)) is not None:
+            yield found
     except ReportError as error:
         yield Payload(wrapped.name, None, error.problem)
+
+
+def _unpacked(wrapped: _Wrapped, form: _Form, meter: _Meter, levels: int) -> Iterator[Payload]:
+    if levels == 0:
+        raise ReportError("it is packed within too many others")
+    unpack = {_Form.GZIP: _gzip, _Form.ZIP: _zip, _Form.MAIL: _mail}[form]
+    yield from unpack(wrapped, meter, levels)
 
 
 def _form(start: bytes) -> _Form:
@@ -158,9 +190,11 @@ def _form(start: bytes) -> _Form:
     text = _MARKS.sub(b"", start).replace(b"\0", b"").lstrip()
     if text.startswith(b"{"):
         return _Form.JSON
-    if text.startswith(b"<") or _OURS.search(text):
+    if text.startswith(b"<"):
         return _Form.XML
-    return _Form.MAIL if looks_like_mail(start) else _Form.OTHER
+    if looks_like_mail(start):  # first: a mail may have the report in the open
+        return _Form.MAIL
+    return _Form.XML if _OURS.search(text) else _Form.OTHER
 
 
 def _payload(wrapped: _Wrapped, form: _Form, start: bytes) -> Payload | None:
@@ -187,11 +221,17 @@ def _sliced(octets: bytes) -> Iterator[bytes]:
 
 
 def _gzip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
-    inner = _Wrapped(
-        wrapped.name,
-        lambda: _metered(wrapped.name, _gunzip(wrapped.blocks()), meter),
-        claims=wrapped.claims,
-    )
+    number = meter.begin()
+
+    def blocks() -> Iterator[bytes]:
+        return _metered(number, _gunzip(wrapped.blocks()), meter)
+
+    first = list(islice(blocks(), 2))
+    if len(first) < 2:  # all of it: it need not be unpacked again
+        whole = b"".join(first)
+        inner = _Wrapped(wrapped.name, lambda: _sliced(whole), whole, wrapped.claims)
+    else:
+        inner = _Wrapped(wrapped.name, blocks, claims=wrapped.claims)
     yield from _unwrap(inner, meter, levels - 1)
 
 
@@ -225,7 +265,7 @@ def _gunzip(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
         raise ReportError("the gzip is cut off before its end")
 
 
-def _metered(name: str, pieces: Iterator[tuple[int, bytes]], meter: _Meter) -> Iterator[bytes]:
+def _metered(number: int, pieces: Iterator[tuple[int, bytes]], meter: _Meter) -> Iterator[bytes]:
     """Let through what is unpacked, as long as it is not too much."""
     limits = meter.limits
     octets = 0
@@ -237,13 +277,17 @@ def _metered(name: str, pieces: Iterator[tuple[int, bytes]], meter: _Meter) -> I
             raise ReportError(
                 f"it unpacks to more than {limits.ratio} times its size: no report does"
             )
-        meter.note(name, octets)
+        meter.note(number, octets)
         yield piece
 
 
 def _zip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
+    octets = wrapped.all(meter.limits)
+    # Counted before they are read, for each is an object of a kilobyte; by chance a few more.
+    if octets.count(b"PK\x01\x02") > 2 * meter.limits.members:
+        raise ReportError(f"the zip file has more than {meter.limits.members} members")
     try:
-        archive = zipfile.ZipFile(io.BytesIO(wrapped.all(meter.limits)))
+        archive = zipfile.ZipFile(io.BytesIO(octets))
         members = [one for one in archive.infolist() if not one.is_dir()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise ReportError(f"the zip file is damaged: {error}") from error
@@ -260,39 +304,48 @@ def _zip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
 def _member(
     name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, meter: _Meter
 ) -> _Wrapped:
-    return _Wrapped(name, lambda: _metered(name, _unzip(archive, member), meter))
+    number = meter.begin()
+    return _Wrapped(name, lambda: _metered(number, _unzip(archive, member), meter))
 
 
 def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
     if member.flag_bits & 1:
         raise ReportError("the zip file is encrypted")
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # The others take as much memory as the file says.
+        raise ReportError(f"the zip file is packed by method {member.compress_type}, not deflate")
     try:
         with archive.open(member) as opened:
             while block := opened.read(BLOCK):
                 yield member.compress_size, block
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        # RuntimeError, of which NotImplementedError is one: a way of packing that is not known
         raise ReportError(f"the zip file is damaged: {error}") from error
 
 
 def _mail(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     octets = wrapped.all(meter.limits)
-    if _is_failure_report(octets):
+    if _is_failure_report(octets, meter.limits):
         yield Payload(wrapped.name or "mail", ReportKind.FAILURE, _open=lambda: _sliced(octets))
         return
     for number, part in enumerate(leaves(octets, meter.limits), start=1):
         yield from _unwrap(_part(wrapped.name, number, part), meter, levels - 1)
 
 
-def _is_failure_report(octets: bytes) -> bool:
-    """Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2)."""
+def _is_failure_report(octets: bytes, limits: Limits) -> bool:
+    """
+    Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2).
+
+    Some say so in prose alone, and some in a mail that is no multipart/report.
+    """
     header, body = split_mail(octets)
-    if header.get_content_type() != "multipart/report":
-        return False
-    said = header.get_param("report-type") or ""
-    if isinstance(said, str) and "feedback" in said.lower():
+    kind = header.get_content_type()
+    if kind == "multipart/report" and "feedback" in report_type(header):
         return True
-    return b"message/feedback-report" in octets[body : body + (64 << 10)].lower()
+    prose = kind in {"text/plain", "multipart/report"}
+    if prose and FAILURE_PROSE.search(octets[body : body + _START_OF_BODY]):
+        return True
+    first = islice(leaves(octets, limits), 10) if kind.startswith("multipart/") else ()
+    return any(part.type == "message/feedback-report" for part in first)
 
 
 def _part(outer: str, number: int, part: Part) -> _Wrapped:
