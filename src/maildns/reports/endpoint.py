@@ -12,9 +12,11 @@ over HTTPS neither signed nor logged in, so nothing is said of its reporter.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import itertools
 import logging
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +27,8 @@ from maildns.reports.sources.committing import Committer, why_not_kept
 
 _log: Final = logging.getLogger(__name__)
 _BODY_SECONDS: Final = 60.0
+_LOOK_OCTETS: Final = 256
+_GZIP: Final = b"\x1f\x8b"
 # RFC 8460 sections 6.4 and 6.5; the others are what senders take for them.
 _TYPES: Final = frozenset(
     {
@@ -111,7 +115,8 @@ class TlsReportEndpoint:
 
     async def _taken(self, scope: Message, receive: Receive) -> str:
         """Take the report that a request brings; raises `_Refused`."""
-        client = client_of(str((scope.get("client") or ("",))[0]))
+        address = str((scope.get("client") or ("",))[0])
+        client = client_of(address)
         headers = _headers(scope)
         if scope["method"] != "POST":
             raise _Refused(405, "reports are sent by POST", allow="POST")
@@ -122,7 +127,8 @@ class TlsReportEndpoint:
             raise _Refused(503, "too much at once, try again later", retry_after="10")
         try:
             octets = await self._body(receive)
-            return await self._kept(octets, client)
+            _check_form(octets)
+            return await self._kept(octets, address)
         finally:
             self._admission.leave(client)
 
@@ -162,9 +168,9 @@ class TlsReportEndpoint:
             if not message.get("more_body"):
                 return bytes(body)
 
-    async def _kept(self, octets: bytes, client: str) -> str:
-        source = f"https://{client or 'client'}/#{self._run}-{next(self._numbers)}"
-        keeping = self._committer.keep(Arrival(octets, source, ip=client))
+    async def _kept(self, octets: bytes, address: str) -> str:
+        source = f"https://{address or 'client'}/#{self._run}-{next(self._numbers)}"
+        keeping = self._committer.keep(Arrival(octets, source, ip=address))
         (outcome,) = await asyncio.gather(keeping, return_exceptions=True)
         if isinstance(outcome, BaseException):  # whatever it is: the report is not ours
             _log.error("a report could not be kept: %s", why_not_kept(outcome))
@@ -174,6 +180,18 @@ class TlsReportEndpoint:
 
 class _GoneError(Exception):
     """The client has gone away."""
+
+
+def _check_form(octets: bytes) -> None:
+    """Refuse what is no JSON, packed or not: other reports do not come this way."""
+    start = octets[:_LOOK_OCTETS]
+    if start.startswith(_GZIP):
+        try:
+            start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(octets, _LOOK_OCTETS)
+        except zlib.error:
+            raise _Refused(400, "this is not what gzip makes") from None
+    if not start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+        raise _Refused(400, "a TLS report is JSON, or JSON packed with gzip")
 
 
 def _words(receipts: list[Receipt]) -> str:
