@@ -32,10 +32,10 @@ def with_key(text: str, path: Path, domain: str, line: str) -> str:
     _refuse_taken(before, domain, str(new["selector"]), path)
     try:
         document = tomlkit.parse(text)
-        table = _table_of(document, domain)
+        table = table_of(document, domain)
         if "dkim" not in table:
             inherited = document.get("defaults", {}).get("dkim", [])
-            _set_in(table, _array([_inline(one) for one in inherited] + [new]))
+            set_in(table, "dkim", _array([_inline(one) for one in inherited] + [new]))
         elif isinstance(table["dkim"], tomlkit.items.AoT):
             entry = tomlkit.table()
             entry.update(new)
@@ -60,7 +60,7 @@ def _refuse_taken(before: Intent, domain: str, selector: str, path: Path) -> Non
         raise ConfigError(problem, path=path, hint=hint)
 
 
-def _table_of(document: Any, domain: str) -> Any:
+def table_of(document: Any, domain: str) -> Any:
     """The domain's table; its name may be written with U-labels."""
     from maildns.dnsdata import name
 
@@ -73,8 +73,8 @@ def _table_of(document: Any, domain: str) -> Any:
     raise KeyError(domain)
 
 
-def _set_in(table: Any, keys: Any) -> None:
-    """Put the list into *table*, ahead of comments at its end, which are about what follows."""
+def set_in(table: Any, key: str, value: Any) -> None:
+    """Put *value* into *table*, ahead of comments at its end, which are about what follows."""
     import tomlkit
 
     after = []
@@ -82,7 +82,7 @@ def _set_in(table: Any, keys: Any) -> None:
         body = table.value.body
         while body and body[-1][0] is None:
             after.append(body.pop()[1])
-    table["dkim"] = keys
+    table[key] = value
     for item in reversed(after):
         table.value.append(None, item)
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "dmarc": "Find the policy of a domain and the next step of its ladder.",
     "tlsa": "Make TLSA records from a certificate, a key or a live server.",
     "verify": "Say what receivers find out about a message, and why.",
+    "reports": "Read the reports that come back: who sends as you, and the next safe step.",
     "lab": "Run a signed name server on loopback, to try things out.",
     "schema": "Print the JSON schema of maildns.toml and of every --json output.",
 }

@@ -1,5 +1,5 @@
 """
-The ladder to a strict policy: the next step, whether it is safe, and the evidence.
+Advice on the ladder to a strict policy: whether the next step is safe, and the evidence.
 
 A step is advised only when every sender that the owner wants would come through it, whichever kind
 of receiver it meets, and when the step of today has stood long enough (RFC 9989 sections 7.4 and 8:
@@ -8,17 +8,19 @@ a month of watching, then as long in quarantine). What speaks against it is said
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from maildns.net.drivers import BlockingWorld
-from maildns.protocols import dmarc
-from maildns.protocols.dmarc import READERS, DmarcRecord, Policy
+from maildns.net.world import World
+from maildns.protocols.dmarc import READERS, Alignment, DmarcRecord, Policy, Reader
+from maildns.reports.ladder import next_step, standing_since
 from maildns.reports.meaning import Kind, Sender, Source, Tally, senders_of
-from maildns.reports.model import PublishedPolicy
-from maildns.reports.replay import Change, replay
+from maildns.reports.replay import Change, SourceReplay, changed_record, replay
 from maildns.reports.views import ReportSeen, SourceDay, Window
+
+_NAMED = 8  # addresses that a mend names
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,21 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """A change beside the ladder: its tag, the record with it, what speaks against it."""
+
+    tag: str
+    record: DmarcRecord
+    why: str
+    against: tuple[Reason, ...]
+
+    @property
+    def safe(self) -> bool:
+        """Whether it hits nothing that is wanted, nor fails it."""
+        return not self.against
+
+
+@dataclass(frozen=True, slots=True)
 class Basis:
     """What the advice rests on."""
 
@@ -84,6 +101,7 @@ class Advice:
     `now` is the record of today and `known_from` where it was read; `complete` says that it is whole,
     so that `step` is a record to publish as it stands: from reports alone nobody knows its `rua`.
     `step` is None at the top. `not_before` is the day before which it is not advised, whatever else.
+    `further` are changes beside the ladder, each to be taken or left by itself.
     """
 
     domain: str
@@ -97,6 +115,7 @@ class Advice:
     harms: tuple[Harm, ...]
     basis: Basis
     today: date
+    further: tuple[Further, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -114,154 +133,89 @@ class Known:
     complete: bool
 
 
-def steps(top: DmarcRecord) -> list[DmarcRecord]:
+@dataclass(frozen=True, slots=True)
+class Seen:
     """
-    The steps to *top*: watch, quarantine in test mode, quarantine, reject; the first is the mildest.
+    What reports tell of a domain: the *rows* of *window*, and the same folded and named as *sources*.
 
-    `sp` and `np` never run ahead of `p`, but for `np=reject`, which `dmarc.ladder` explains.
-
-    >>> [str(one)[10:] for one in steps(dmarc.build(policy="reject"))]
-    ['p=none', 'p=quarantine; t=y', 'p=quarantine', 'p=reject']
+    *reports* may go back further: the older ones tell how long the step of today has stood.
     """
-    plain = [one for one in dmarc.ladder(top) if not one.testing or one == top]
-    made: list[DmarcRecord] = []
-    for one in plain:
-        if one.policy is Policy.QUARANTINE and not one.testing:
-            made.append(replace(one, testing=True))
-        made.append(one)
-    return made
 
-
-def next_step(now: DmarcRecord, goal: Policy = Policy.REJECT) -> DmarcRecord | None:
-    """
-    The first step stricter than *now* on the way to *goal*; None at the top.
-
-    When `p` has arrived and `sp` has not, the step is the next one of `sp`.
-    """
-    top = replace(now, policy=goal, testing=False, percent=None, published=())
-    here = _height(now)
-    step = next((one for one in steps(top) if _height(one) > here), None)
-    if step is not None:
-        return step
-    below = now.subdomain_policy
-    if below is None or now.policy is None or below.rank >= now.policy.rank:
-        return None
-    risen = next(one for one in Policy if one.rank == below.rank + 1)
-    last = risen is now.policy
-    return replace(now, subdomain_policy=None if last else risen, percent=None, published=())
-
-
-def _height(record: DmarcRecord) -> tuple[int, bool]:
-    policy = record.policy or Policy.NONE
-    whole = policy is Policy.NONE or not record.testing
-    return policy.rank, whole
-
-
-def record_seen(published: PublishedPolicy) -> DmarcRecord:
-    """The record as far as a report tells of it; tags that nobody knows are left out."""
-    tags = {
-        "p": published.policy,
-        "sp": published.subdomain_policy,
-        "np": published.nonexistent_policy,
-        "adkim": published.dkim_alignment,
-        "aspf": published.spf_alignment,
-        "t": published.testing,
-        "pct": published.percent,
-    }
-    text = "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in tags.items() if value)])
-    record = dmarc.read(text)
-    if record is None or record.policy is None:
-        return dmarc.build(policy="none")
-    # Reporters repeat `sp` where it is only p's shadow.
-    shadow = record.subdomain_policy is record.policy
-    return replace(record, subdomain_policy=None if shadow else record.subdomain_policy)
+    window: Window
+    rows: Sequence[SourceDay]
+    sources: Sequence[Source]
+    reports: Sequence[ReportSeen]
 
 
 def advise(
     known: Known,
     domain: str,
+    seen: Seen,
     *,
-    rows: Sequence[SourceDay],
-    sources: Iterable[Source],
-    reports: Sequence[ReportSeen],
-    window: Window,
     today: date,
     goal: Policy = Policy.REJECT,
     thresholds: Thresholds | None = None,
     world: BlockingWorld | None = None,
 ) -> Advice:
     """
-    Find the next step of *domain* and judge it by the *rows* and *reports* of *window*.
+    Find the next step of *domain* and judge it by what was *seen*.
 
-    *sources* are the same rows, folded and named. Nothing is asked without *world*.
+    Nothing is asked without *world*; what then cannot be known is taken at its worst.
     """
     limits = thresholds or Thresholds()
-    senders = senders_of(sources)
-    basis = _basis(known.record, senders, reports, window)
+    judged = _Judged(domain, known.record, seen.rows, senders_of(seen.sources), world)
+    basis = _basis(known.record, judged.senders, seen)
     step = next_step(known.record, goal)
-    harms = _harms(known.record, step, domain, rows, senders, world) if step else ()
+    harms = judged.harms(step) if step else ()
     against: list[Reason] = []
-    notes: list[Reason] = []
+    notes: list[Reason] = _notes_on_reports(seen, basis)
     not_before = None
     if step is not None:
         not_before = (basis.since or today) + timedelta(days=limits.days)
         against += _against_evidence(basis, limits, today)
-        against += _against_harm(harms, limits)
+        against += _against_harm(harms, basis, limits)
         if step.policy is Policy.REJECT:
             against += _against_reject(harms, basis, limits)
-        notes += _notes(step, harms, basis, limits)
+        notes += _notes(known.record, step, harms, basis, limits)
     return Advice(
-        domain,
-        known.record,
-        known.known_from,
-        known.complete,
-        step,
-        not_before,
-        tuple(against),
-        tuple(notes),
-        harms,
-        basis,
-        today,
+        domain=domain,
+        now=known.record,
+        known_from=known.known_from,
+        complete=known.complete,
+        step=step,
+        not_before=not_before,
+        against=tuple(against),
+        notes=tuple(notes),
+        harms=harms,
+        basis=basis,
+        today=today,
+        further=tuple(_further(judged, basis, limits, at_top=step is None)),
     )
 
 
 # --- evidence -------------------------------------------------------------------------
 
 
-def _basis(
-    now: DmarcRecord, senders: Sequence[Sender], reports: Sequence[ReportSeen], window: Window
-) -> Basis:
+def _basis(now: DmarcRecord, senders: Sequence[Sender], seen: Seen) -> Basis:
+    window = seen.window
     wanted, strangers = Tally(), Tally()
     for sender in senders:
         if sender.kind.wanted:
             wanted.add(sender.tally)
         elif sender.kind is Kind.STRANGER:
             strangers.add(sender.tally)
-    days = {report.begin.date() for report in reports if report.begin.date() in window}
+    within = [report for report in seen.reports if report.begin.date() in window]
+    days = {report.begin.date() for report in within}
     return Basis(
         window,
         len(days),
-        len(reports),
-        tuple(sorted({report.reporter for report in reports})),
+        len(within),
+        tuple(sorted({report.reporter for report in within})),
         max(days, default=None),
-        standing_since(now, reports),
+        standing_since(now, seen.reports),
         wanted,
         strangers,
     )
-
-
-def standing_since(now: DmarcRecord, reports: Sequence[ReportSeen]) -> date | None:
-    """The first day from which on all reports saw the step of *now*; None when the newest did not."""
-    here = (_height(now), now.subdomain_policy)
-    since = None
-    for report in sorted(reports, key=lambda one: one.begin, reverse=True):
-        seen = record_seen(report.published)
-        # Reports that do not know the tag t cannot tell a test from the real thing.
-        blind = now.testing and not report.published.testing and seen.policy is now.policy
-        if not blind and (_height(seen), seen.subdomain_policy) != here:
-            break
-        since = report.begin.date()
-    return since
 
 
 def _against_evidence(basis: Basis, limits: Thresholds, today: date) -> list[Reason]:
@@ -282,43 +236,110 @@ def _against_evidence(basis: Basis, limits: Thresholds, today: date) -> list[Rea
 # --- harm -----------------------------------------------------------------------------
 
 
-def _harms(
-    now: DmarcRecord,
-    step: DmarcRecord,
-    domain: str,
-    rows: Sequence[SourceDay],
-    senders: Sequence[Sender],
-    world: BlockingWorld | None,
-) -> tuple[Harm, ...]:
-    """What the step does to each sender: the worse of what the two kinds of receivers do."""
-    worst: dict[str, int] = {}
-    for reader in READERS:
-        told = replay(rows, Change(step), domain=domain, now=now, reader=reader, world=world)
-        for one in told:
-            worst[one.ip] = max(worst.get(one.ip, 0), one.hit)
-    harms = (Harm(one, sum(worst.get(ip, 0) for ip in one.addresses)) for one in senders)
-    return tuple(sorted(harms, key=lambda harm: -harm.hit))
+@dataclass(frozen=True)
+class _Judged:
+    """The mail that changes are tried on."""
+
+    domain: str
+    now: DmarcRecord
+    rows: Sequence[SourceDay]
+    senders: Sequence[Sender]
+    world: BlockingWorld | None
+
+    def harms(self, step: DmarcRecord) -> tuple[Harm, ...]:
+        """What *step* does to each sender: the worse of what the two kinds of receivers do."""
+        told = [self._replayed(step, reader, self.world) for reader in READERS]
+        return self._by_sender(told, "hit")
+
+    def harms_of_missing(self, step: DmarcRecord) -> tuple[Harm, ...]:
+        """Likewise for names that do not exist; without a world none is known to exist."""
+        return self._by_sender([self._replayed(step, "rfc9989", self.world or World())], "hit")
+
+    def harms_of_alignment(self, step: DmarcRecord) -> tuple[Harm, ...]:
+        """How many messages of each sender pass today and would not."""
+        told = [self._replayed(step, reader, self.world) for reader in READERS]
+        return self._by_sender(told, "newly_failing")
+
+    def _replayed(
+        self, step: DmarcRecord, reader: Reader, world: BlockingWorld | None
+    ) -> list[SourceReplay]:
+        change = Change(step)
+        return replay(
+            self.rows, change, domain=self.domain, now=self.now, reader=reader, world=world
+        )
+
+    def _by_sender(self, told: Iterable[list[SourceReplay]], count: str) -> tuple[Harm, ...]:
+        worst: dict[str, int] = {}
+        for sources in told:
+            for one in sources:
+                worst[one.ip] = max(worst.get(one.ip, 0), getattr(one, count))
+        harms = (Harm(one, sum(worst.get(ip, 0) for ip in one.addresses)) for one in self.senders)
+        return tuple(sorted(harms, key=lambda harm: -harm.hit))
 
 
-def _against_harm(harms: Iterable[Harm], limits: Thresholds) -> list[Reason]:
+def _against_harm(harms: Iterable[Harm], basis: Basis, limits: Thresholds) -> list[Reason]:
     return [
         Reason(
             f"{harm.hit:,} of {harm.sender.tally.messages:,} messages of {harm.sender.title} "
-            f"({harm.percent:.0f} %) would be hit",
+            f"({harm.percent:.0f} %) would be hit"
+            + (", and whether it is yours nobody said" if not harm.sender.kind.wanted else ""),
             mend_for(harm.sender),
         )
         for harm in harms
-        if harm.sender.kind.wanted and harm.percent > limits.harm_percent
+        if _matters(harm, basis, limits)
+    ]
+
+
+def _matters(harm: Harm, basis: Basis, limits: Thresholds) -> bool:
+    """Of a sender that nobody knows to be wanted, only much mail matters: each forger is one."""
+    if harm.sender.kind is Kind.UNDECIDED:
+        return 100 * harm.hit > limits.harm_percent * basis.wanted.messages
+    return harm.sender.kind.wanted and harm.percent > limits.harm_percent
+
+
+def _further(
+    judged: _Judged, basis: Basis, limits: Thresholds, *, at_top: bool
+) -> Iterator[Further]:
+    """`np=reject` at any time; strict alignment where the policy has arrived."""
+    now = judged.now
+    if now.for_nonexistent is not Policy.REJECT:
+        made = changed_record(now, "np=reject")
+        harms = judged.harms_of_missing(made)
+        why = "names that do not exist send no mail, so that all of it is forged"
+        yield Further("np=reject", made, why, tuple(_against_harm(harms, basis, limits)))
+    for tag, attribute in (("adkim=s", "dkim_alignment"), ("aspf=s", "spf_alignment")):
+        if at_top and getattr(now, attribute) is Alignment.RELAXED:
+            made = changed_record(now, tag)
+            harms = judged.harms_of_alignment(made)
+            why = "a subdomain in other hands can then not speak for you; few need that"
+            yield Further(tag, made, why, tuple(_against_alignment(harms, tag, limits)))
+
+
+def _against_alignment(harms: Iterable[Harm], tag: str, limits: Thresholds) -> list[Reason]:
+    field = "signature d=" if tag.startswith("adkim") else "envelope sender"
+    return [
+        Reason(
+            f"{harm.hit:,} of {harm.sender.tally.messages:,} messages of {harm.sender.title} "
+            "pass today and would fail",
+            f"give its {field} the very domain of From: first",
+        )
+        for harm in harms
+        if harm.percent > limits.harm_percent  # what passes today is ours, whoever brings it
     ]
 
 
 def mend_for(sender: Sender) -> str:
     """What makes the mail of *sender* pass."""
     tally, title = sender.tally, sender.title
-    if sender.kind is Kind.NOT_SET_UP:
+    if sender.kind in {Kind.UNDECIDED, Kind.NOT_SET_UP}:
+        some = [f'"{address}"' for address in sender.addresses[:_NAMED]]
+        more = [", ..."] if len(sender.addresses) > _NAMED else []
+        helps = (
+            " (its help calls it domain authentication)" if sender.kind is Kind.NOT_SET_UP else ""
+        )
         return (
-            f"if {title} sends for you, have it sign with a key of yours (its help calls it domain "
-            'authentication); if not, write it into maildns.toml: [reports] strangers = ["ADDRESS"]'
+            f"if {title} sends for you, have it sign with a key of yours{helps}; if not, say so in "
+            f"maildns.toml: [reports] strangers = [{', '.join(some)}{''.join(more)}]"
         )
     if not tally.dkim_aligned and tally.dkim_raw:
         return f"{title} signs with a domain of its own: have it sign with yours"
@@ -348,10 +369,32 @@ def _against_reject(harms: Iterable[Harm], basis: Basis, limits: Thresholds) -> 
     return found
 
 
+def _notes_on_reports(seen: Seen, basis: Basis) -> list[Reason]:
+    forged = sum(
+        report.authentication == "fail" and report.begin.date() in seen.window
+        for report in seen.reports
+    )
+    if not forged:
+        return []
+    says = f"{forged} of {basis.reports} reports came by mail that fails DMARC"
+    return [Reason(says, "anybody may have written those: look who sent them")]
+
+
 def _notes(
-    step: DmarcRecord, harms: Iterable[Harm], basis: Basis, limits: Thresholds
+    now: DmarcRecord,
+    step: DmarcRecord,
+    harms: Iterable[Harm],
+    basis: Basis,
+    limits: Thresholds,
 ) -> list[Reason]:
     notes = []
+    if now.percent not in {None, 100}:
+        says = f"pct={now.percent} is gone from the step: receivers of RFC 9989 ignore it already"
+        notes.append(Reason(says))
+    below = step.for_nonexistent
+    if step.testing and below is not None and below.rank > (step.policy or Policy.NONE).rank:
+        says = f"while t=y stands, {below} for subdomains is applied as {below.one_lower}"
+        notes.append(Reason(says))
     if step.testing:
         says = "receivers of the older RFC 7489 do not know t=y and will quarantine at once"
         notes.append(Reason(says))

@@ -5,14 +5,15 @@ A policy hurts only whom it hits, so everything later rests on one question: is 
 owner wants? An address that the SPF record permits, or that the config names, is the owner's own
 word. A signature of ours that passes from elsewhere was carried there by a forwarder. What proves
 nothing at all is somebody else's; unless it is a service that sends on order, which says that
-somebody in the house ordered it and nobody set it up.
+somebody in the house ordered it and nobody set it up. What proves to be another's, by a domain that
+is not ours, may be a newsletter of ours or a forger with a domain: its owner alone can tell.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -26,6 +27,8 @@ FORWARDED = frozenset({"forwarded", "trusted_forwarder"})  # RFC 9990 keeps the 
 _PASSING_ON = frozenset({Role.MAILBOX, Role.GATEWAY, Role.FORWARDER})
 _MANY_REPORTERS = 3  # a forwarder's mail ends at few receivers; a sender's goes everywhere
 _PROVEN_SHARE = 0.95
+_MARK_SHARE = 0.1  # less may be one reporter's guess, or one mail that was sent again and again
+_FOREIGN_SHARE = 0.5
 _SAMPLE_ROWS = 200  # of a source, to name it by
 
 
@@ -37,6 +40,7 @@ class Kind(StrEnum):
     NOT_SET_UP = "not set up"  # sends on order, and none of its mail proves to be ours
     FORWARDER = "forwarder"  # passes mail of ours on
     LIST = "list"  # a mailing list that members of ours write to
+    UNDECIDED = "undecided"  # proves to be of another domain: whether we want it, no report tells
     STRANGER = "stranger"  # proves nothing: somebody else's mail
 
     @property
@@ -98,7 +102,9 @@ class Source:
     One address that sent as one domain, over a window.
 
     `signatures` counts messages by d= and selector, of signatures for names in the domain, that
-    passed; `broken` likewise those that did not. `froms` counts them by the domain in From:,
+    passed; `broken` likewise those that did not. `foreign` counts messages by other domains that SPF or
+    a signature proved, `envelopes` by domains of ours that SPF did; of those without details by the
+    domain itself. `froms` counts them by the domain in From:,
     `overrides` by the reason that the reporter gave. `by_day` is messages and how many of them pass.
     """
 
@@ -109,6 +115,8 @@ class Source:
     tally: Tally = field(default_factory=Tally)
     signatures: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: Counter[tuple[str, str]] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
+    envelopes: Counter[str] = field(default_factory=Counter)
     froms: Counter[str] = field(default_factory=Counter)
     overrides: Counter[str] = field(default_factory=Counter)
     reporters: Counter[str] = field(default_factory=Counter)
@@ -129,6 +137,12 @@ class Source:
             if is_within(one.domain, self.domain):
                 told = self.signatures if one.result == "pass" else self.broken
                 told[one.domain, one.selector] += row.messages
+        for name in _proven_domains(row):
+            if not is_within(name, self.domain):
+                self.foreign[name] += row.messages
+        for name in _envelopes(row):
+            if is_within(name, self.domain):
+                self.envelopes[name] += row.messages
         sent, passed = self.by_day.get(row.day, (0, 0))
         self.by_day[row.day] = (
             sent + row.messages,
@@ -167,11 +181,18 @@ def sources_of(rows: Iterable[SourceDay], naming: Naming | None = None) -> list[
         if source is None:
             source = found[key] = Source(row.domain, row.source_ip, row.day, row.day)
         source.count(row)
-    known = naming or Naming()
-    for source in found.values():
+    name_sources(found.values(), naming or Naming())
+    return sorted(found.values(), key=lambda one: (-one.tally.messages, one.ip))
+
+
+def name_sources(sources: Iterable[Source], known: Naming) -> None:
+    """Name *sources* anew and tell them apart, by what is *known* of who sends."""
+    for source in sources:
         source.named = known.name(source.domain, source.ip, source.sample)
         source.kind = kind_of(source, stranger=known.is_stranger(source.ip))
-    return sorted(found.values(), key=lambda one: (-one.tally.messages, one.ip))
+        if source.kind is Kind.UNDECIDED and source.named.role in {Role.UNKNOWN, Role.HOSTING}:
+            title, by = _foreign_name(source), "the domain that its mail proves to be of"
+            source.named = replace(source.named, title=title, by=by)
 
 
 def kind_of(source: Source, *, stranger: bool = False) -> Kind:
@@ -183,18 +204,43 @@ def kind_of(source: Source, *, stranger: bool = False) -> Kind:
         return Kind.SERVICE if role is Role.SENDER else Kind.OURS
     if tally.spf_aligned:  # the SPF record of a name of ours permits the address
         return Kind.SERVICE if role is Role.SENDER else Kind.OURS
-    if role is Role.LIST or LISTS & source.overrides.keys():
+    if role is Role.LIST or _is_marked(source, LISTS):
         return Kind.LIST
     if role is Role.SENDER:
         return Kind.SERVICE if tally.dkim_aligned else Kind.NOT_SET_UP
-    if FORWARDED & source.overrides.keys():
+    if role is Role.FORWARDER or _is_marked(source, FORWARDED):
         return Kind.FORWARDER
-    if tally.dkim_aligned:
+    if tally.dkim_share >= _MARK_SHARE and tally.messages:
         return Kind.OURS if _signs_everywhere(source) else Kind.FORWARDER
     # A signature of ours that is broken was made by us: it got so on the way.
     if role in _PASSING_ON and source.broken:
         return Kind.FORWARDER
-    return Kind.FORWARDER if role is Role.FORWARDER else Kind.STRANGER
+    proven = max(source.foreign.values(), default=0)
+    if proven and proven >= _FOREIGN_SHARE * tally.messages:
+        return Kind.UNDECIDED
+    return Kind.STRANGER
+
+
+def _is_marked(source: Source, kinds: frozenset[str]) -> bool:
+    """Whether reporters say often enough that mail from here was passed on in one of these ways."""
+    said = sum(source.overrides[kind] for kind in kinds)
+    return said > 0 and said >= _MARK_SHARE * source.tally.messages
+
+
+def _proven_domains(row: SourceDay) -> set[str]:
+    return _envelopes(row) | {one.domain for one in row.dkim if one.result == "pass"}
+
+
+def _envelopes(row: SourceDay) -> set[str]:
+    if not row.detailed:
+        return {row.domain} if row.spf_aligned == "pass" else set()
+    # RFC 9989 section 4.4.2: of SPF, only the domain of MAIL FROM counts
+    return {one.domain for one in row.spf if one.result == "pass" and one.scope != "helo"}
+
+
+def _foreign_name(source: Source) -> str:
+    """The other domain that most of its mail is of; of equals, that of most dots is a part of it."""
+    return min(source.foreign, key=lambda name: (-source.foreign[name], name.count("."), name))
 
 
 def _signs_everywhere(source: Source) -> bool:

@@ -3,7 +3,8 @@ What another policy, a smaller SPF record or strict alignment would have done to
 
 The raw results that reporters saw are held against the new records by the receivers' own algorithm,
 once as a reader of RFC 9989 and once as one of RFC 7489. The policy of today is put through the same,
-so that only the change makes a difference. What reporters did by their own lights (overrides,
+so that only the change makes a difference. Where no mode of alignment could change what a reporter
+found aligned or not, its word counts: it saw the mail, and not all that it saw is in its report. What reporters did by their own lights (overrides,
 sampling) is not repeated: it is told beside it.
 """
 
@@ -20,7 +21,7 @@ from maildns.errors import RecordSyntaxError, UsageError
 from maildns.net.drivers import BlockingWorld, run
 from maildns.net.world import Overlay, Remembering, World
 from maildns.protocols import dmarc, spf
-from maildns.protocols.dmarc import DmarcRecord, Policy, Reader
+from maildns.protocols.dmarc import Alignment, DmarcRecord, Policy, Reader
 from maildns.reports.views import SourceDay
 
 PASSED_ON = frozenset({"mailing_list", "forwarded", "trusted_forwarder"})
@@ -29,6 +30,7 @@ _ATTRIBUTES = {
     "sp": "subdomain_policy",
     "np": "nonexistent_policy",
     "t": "testing",
+    "psd": "psd",
     "adkim": "dkim_alignment",
     "aspf": "spf_alignment",
     "pct": "percent",
@@ -43,6 +45,7 @@ class Judged(NamedTuple):
 
     passes: bool
     disposition: Policy
+    unsure: bool = False  # the DNS did not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class SourceReplay:
     freed: int = 0
     newly_failing: int = 0
     lists: int = 0  # of those hit, what the reporter said came by a list or forwarder
+    unsure: int = 0  # of which it cannot be known: the DNS is silent, or retention let details go
 
 
 class Quiet:
@@ -102,7 +106,7 @@ class Judge:
 
     def judge(self, row: SourceDay, spf_result: str | None = None) -> Judged:
         """Judge *row*; *spf_result* stands in for what SPF said."""
-        identity, signatures = _identifiers(row, spf_result)
+        identity, signatures = self._identifiers(row, spf_result)
         key = (row.header_from, identity, signatures)
         if key not in self._known:
             self._known[key] = self._evaluate(row, identity, signatures)
@@ -122,22 +126,43 @@ class Judge:
         except RecordSyntaxError:  # what stands in From: is no name, so no policy is found for it
             return Judged(passes=False, disposition=Policy.NONE)
         passes = verdict.result is dmarc.DmarcResult.PASS
-        return Judged(passes, verdict.disposition)
+        unsure = verdict.result is dmarc.DmarcResult.TEMPERROR
+        return Judged(passes, verdict.disposition, unsure)
 
-
-def _identifiers(
-    row: SourceDay, spf_result: str | None
-) -> tuple[tuple[str, str] | None, tuple[tuple[str, str], ...]]:
-    """The raw results of a row; of one without details what its reporter found aligned."""
-    if not row.detailed:
+    def _identifiers(
+        self, row: SourceDay, spf_result: str | None
+    ) -> tuple[tuple[str, str] | None, tuple[tuple[str, str], ...]]:
+        """The raw results of a row, as far as they agree with what its reporter found aligned."""
         proven = (row.header_from, "pass")
-        return (
-            proven if row.spf_aligned == "pass" else None,
-            (proven,) if row.dkim_aligned == "pass" else (),
-        )
-    said = next((one for one in row.spf if one.scope != "helo"), None)  # RFC 9989 section 4.4.2
-    identity = (said.domain, spf_result or said.result) if said else None
-    return identity, tuple((one.domain, one.result) for one in row.dkim)
+        if not row.detailed:
+            return (
+                proven if row.spf_aligned == "pass" else None,
+                (proven,) if row.dkim_aligned == "pass" else (),
+            )
+        said = next((one for one in row.spf if one.scope != "helo"), None)  # RFC 9989 section 4.4.2
+        identity = (said.domain, spf_result or said.result) if said else None
+        if spf_result is None:
+            relaxed = self._record.spf_alignment is Alignment.RELAXED
+            held = _held([identity] if identity else [], proven, row.spf_aligned, relaxed=relaxed)
+            identity = held[-1] if held else None
+        signatures = [(one.domain, one.result) for one in row.dkim]
+        relaxed = self._record.dkim_alignment is Alignment.RELAXED
+        return identity, tuple(_held(signatures, proven, row.dkim_aligned, relaxed=relaxed))
+
+
+def _held(
+    given: list[tuple[str, str]], proven: tuple[str, str], aligned: str, *, relaxed: bool
+) -> list[tuple[str, str]]:
+    """
+    Hold raw results against what the reporter found.
+
+    Relaxed is the milder mode, so that what was aligned before is aligned in it; and the very domain
+    of From: is aligned in either mode (RFC 9989 section 4.4), so that where none was, it did not pass.
+    What the reporter could not find out then (temperror) had failed for it in the end.
+    """
+    if aligned != "pass":
+        return [one for one in given if one[1] == "pass" and one != proven]
+    return [*given, proven] if relaxed and proven not in given else given
 
 
 class SmallerSpf:
@@ -151,7 +176,7 @@ class SmallerSpf:
         self._world = Remembering(world)
         self._without = frozenset(name(one) for one in without)
         self._records: dict[str, Overlay | None] = {}
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], str | None] = {}
         self.met: set[str] = set()
 
     def result(self, row: SourceDay) -> str | None:
@@ -164,9 +189,10 @@ class SmallerSpf:
             return None
         key = (row.source_ip, said.domain)
         if key not in self._known:
-            sender = f"postmaster@{said.domain}"
-            verdict = run(spf.check_host(ip=row.source_ip, sender=sender, helo=""), smaller)
-            self._known[key] = verdict.result.value
+            whole = _spf_result(row.source_ip, said.domain, self._world)
+            less = _spf_result(row.source_ip, said.domain, smaller)
+            # What the record of today does not permit either is no work of the include.
+            self._known[key] = less if whole in {"pass", _UNSURE} else None
         return self._known[key]
 
     def _smaller(self, domain: str) -> Overlay | None:
@@ -193,6 +219,14 @@ class SmallerSpf:
         others = [one for one in answer.records if one not in texts]
         planned.put(RRset.of(domain, 300, [*others, Txt.of(str(replace(record, terms=kept)))]))
         return Overlay(planned, self._world)
+
+
+_UNSURE = "temperror"
+
+
+def _spf_result(ip: str, domain: str, world: BlockingWorld) -> str:
+    inquiry = spf.check_host(ip=ip, sender=f"postmaster@{domain}", helo="")
+    return run(inquiry, world).result.value
 
 
 def _included(term: spf.Term) -> str:
@@ -228,7 +262,9 @@ def replay(
     for row in rows:
         spf_result = smaller.result(row) if smaller else None
         source = told.setdefault(row.source_ip, SourceReplay(domain, row.source_ip))
-        _tell(source, row, before.judge(row), after.judge(row, spf_result))
+        outcome = after.judge(row, spf_result)
+        blind = bool(change.without) and not row.detailed and row.spf_aligned == "pass"
+        _tell(source, row, before.judge(row), outcome._replace(unsure=outcome.unsure or blind))
     missing = sorted(set(change.without) - (smaller.met if smaller else set()))
     if missing and told:
         raise UsageError(
@@ -253,7 +289,8 @@ def _tell(source: SourceReplay, row: SourceDay, before: Judged, after: Judged) -
     source.messages += row.messages
     source.before[before.disposition] += row.messages
     source.after[after.disposition] += row.messages
-    if before.passes and not after.passes:
+    source.unsure += row.messages if after.unsure else 0
+    if before.passes and not after.passes and not after.unsure:
         source.newly_failing += row.messages
     if after.disposition.rank > before.disposition.rank:
         source.hit += row.messages
@@ -268,7 +305,8 @@ def changed_record(now: DmarcRecord, policy: str, *, strict: bool = False) -> Dm
     The record of today with *policy* in it: a whole record, or tags such as `p=reject; sp=none`.
 
     Tags that are not named stay, but a new `p` takes a test mode (`t`) and a share (`pct`) with it,
-    unless they are named. With *strict* both alignments are strict. Raises `RecordSyntaxError`.
+    unless they are named. With *strict* both alignments are strict. Raises `RecordSyntaxError`, and
+    `UsageError` for a tag that nobody knows.
 
     >>> str(changed_record(dmarc.parse("v=DMARC1; p=none; rua=mailto:a@example.com"), "p=reject"))
     'v=DMARC1; p=reject; rua=mailto:a@example.com'
@@ -278,7 +316,13 @@ def changed_record(now: DmarcRecord, policy: str, *, strict: bool = False) -> Dm
         made = dmarc.parse(policy)
     elif policy.strip():
         said = dmarc.parse(f"v=DMARC1; {policy.strip()}")
-        named = set(said.published)
+        named = {tag.lower() for tag in said.published} - {"v"}
+        strange = sorted(named - _ATTRIBUTES.keys())
+        if strange:
+            known = ", ".join(_ATTRIBUTES)
+            raise UsageError(
+                f"{strange[0][:20]!r} is no tag of a policy", hint=f"these are: {known}"
+            )
         if "p" in named:
             made = replace(made, testing=False, percent=None)
         fresh = {tag: attribute for tag, attribute in _ATTRIBUTES.items() if tag in named}

@@ -114,6 +114,22 @@ class TlsDay(NamedTuple):
     failures: tuple[TlsFailure, ...] = ()
 
 
+class KeyUse(NamedTuple):
+    """
+    How mail of a domain used one DKIM key, in messages, over the days that were asked for.
+
+    `first` and `last` are the first and last of those days on which a signature of it passed, else
+    on which any was met.
+    """
+
+    dkim_domain: str
+    selector: str
+    passed: int
+    failed: int
+    first: date
+    last: date
+
+
 class Memo(NamedTuple):
     """A text that was remembered, and when."""
 
@@ -148,6 +164,10 @@ class Evidence(Protocol):
 
     def tls_days(self, window: Window, domain: str = "") -> list[TlsDay]:
         """What TLS reports say, by day."""
+        ...
+
+    def key_uses(self, window: Window, domain: str) -> list[KeyUse]:
+        """Which DKIM keys signed mail of *domain*, by d= and selector; roll-ups included."""
         ...
 
     def first_seen(self, domain: str) -> dict[str, date]:

@@ -60,16 +60,16 @@ class Naming:
     places: Mapping[str, Place] = field(default_factory=dict)
 
     @cached_property
-    def _include_tables(self) -> dict[str, _NetworkTable]:
-        return {domain: _NetworkTable(pairs) for domain, pairs in self.includes.items()}
+    def _include_tables(self) -> dict[str, NetworkTable]:
+        return {domain: NetworkTable(pairs) for domain, pairs in self.includes.items()}
 
     @cached_property
-    def _operator_table(self) -> _NetworkTable:
-        return _NetworkTable(self.operator)
+    def _operator_table(self) -> NetworkTable:
+        return NetworkTable(self.operator)
 
     @cached_property
-    def _stranger_table(self) -> _NetworkTable:
-        return _NetworkTable((network, "not ours") for network in self.strangers)
+    def _stranger_table(self) -> NetworkTable:
+        return NetworkTable((network, "not ours") for network in self.strangers)
 
     def name(self, domain: str, source_ip: str, rows: Iterable[SourceDay] = ()) -> Named:
         """Say who sends from *source_ip* as *domain*; *rows* are what the reports say of it."""
@@ -96,7 +96,7 @@ class Naming:
         table = self._include_tables.get(domain)
         term = table.find(source_ip) if table else None
         if term:
-            service = sender_of_name(term.partition(":")[2])
+            service = sender_of_name(_target(term))
             title, role = (service.title, service.role) if service else (term, Role.SENDER)
             if term.startswith(("ip4:", "ip6:", "a", "mx")) and not service:
                 title, role = host or source_ip, Role.OWN
@@ -108,7 +108,12 @@ class Naming:
         return Named(service.title, service.role, f"its reverse name {host}", ours=ours)
 
 
-class _NetworkTable:
+def _target(term: str) -> str:
+    """The name that an SPF term leads to; empty where it names none."""
+    return term.replace("=", ":", 1).partition(":")[2]
+
+
+class NetworkTable:
     """Networks with a word each; the narrowest that holds an address counts."""
 
     def __init__(self, pairs: Iterable[tuple[Network, str]]) -> None:
@@ -119,6 +124,7 @@ class _NetworkTable:
         self._lengths = sorted(self._by_length, key=lambda key: -key[1])
 
     def find(self, text: str) -> str | None:
+        """The word of the narrowest network that holds the address *text*; None of any other text."""
         try:
             address = ip_address(text)
         except ValueError:

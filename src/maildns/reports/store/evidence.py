@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Connection, Engine, Row, Select, and_, case, delete, func, or_, select
 
 from maildns.reports.model import (
     DkimAuth,
@@ -27,7 +27,7 @@ from maildns.reports.model import (
 from maildns.reports.store import schema
 from maildns.reports.store.bulk import Bulk
 from maildns.reports.store.engine import reading, writing
-from maildns.reports.views import DomainDay, Memo, ReportSeen, SourceDay, TlsDay, Window
+from maildns.reports.views import DomainDay, KeyUse, Memo, ReportSeen, SourceDay, TlsDay, Window
 
 EPOCH = date(1970, 1, 1).toordinal()
 _AT_ONCE = 2_000
@@ -159,6 +159,30 @@ class StoredEvidence:
         told = self._tls_rolled_up(window, domain, {day for _, day in pruned})
         told.extend(self._tls_detailed(window, domain, {day for _, day in pruned}))
         return sorted(told, key=lambda one: (one.day, one.domain, one.reporter))
+
+    def key_uses(self, window: Window, domain: str) -> list[KeyUse]:
+        """Which DKIM keys signed mail of *domain*, by d= and selector; roll-ups included."""
+        days = schema.selector_days.c
+        by = (days.dkim_domain, days.selector)
+        passed = func.sum(case((days.result == "pass", days.messages), else_=0))
+        good = case((days.result == "pass", days.day))
+        query = (
+            select(
+                *by,
+                passed,
+                func.sum(days.messages) - passed,
+                func.coalesce(func.min(good), func.min(days.day)),
+                func.coalesce(func.max(good), func.max(days.day)),
+            )
+            .join_from(schema.domains, schema.selector_days, days.domain == _names.id)
+            .where(_names.name == domain, within(days.day, window))
+            .group_by(*by)
+            .order_by(*by)
+        )
+        return [
+            KeyUse(name, selector, int(good), int(bad), day_of(first), day_of(last))
+            for name, selector, good, bad, first, last in self._connection.execute(query)
+        ]
 
     def first_seen(self, domain: str) -> dict[str, date]:
         """The first day of each source address of *domain*, whole history, roll-ups included."""

@@ -325,8 +325,8 @@ def _failure(row: Any) -> FailureReport:
     )
 
 
-def held(connection: Connection, *, most: int = 1000) -> Iterator[Held]:
-    """What is in quarantine, the newest first."""
+def held(connection: Connection, *, most: int = 1000, id: int | None = None) -> Iterator[Held]:
+    """What is in quarantine, the newest first; with *id* that one, or nothing."""
     table = schema.quarantine.c
     query = (
         select(
@@ -342,6 +342,8 @@ def held(connection: Connection, *, most: int = 1000) -> Iterator[Held]:
         .order_by(table.id.desc())
         .limit(most)
     )
+    if id is not None:
+        query = query.where(table.id == id)
     for *columns, received in connection.execute(query):
         yield Held._make((*columns, moment(received)))
 
