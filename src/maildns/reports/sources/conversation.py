@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -202,9 +201,9 @@ class Conversation(SMTP):
         transport = cast("asyncio.Transport | None", self.transport)
         if transport is None:
             return
-        with suppress(OSError, RuntimeError):
+        if not transport.is_closing():
             transport.write(f"{words}\r\n".encode())
-        transport.close()
+            transport.close()
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
         self.loop.call_later(_GRACE_SECONDS, self.abort)

@@ -46,6 +46,7 @@ except ModuleNotFoundError as missing:
 _log: Final = logging.getLogger(__name__)
 _HELD_MAILS: Final = 8  # of the largest size, in memory at a time
 _STOP_SECONDS: Final = 30.0
+_SETTLE_SECONDS: Final = 0.02
 _SOCKET_MODE: Final = 0o666  # who may enter its folder may deliver, as on a port of loopback
 
 _ANSWERS: Final = {
@@ -136,6 +137,9 @@ class Intake:
             server.close()
         _remove_sockets(self.listening)
         self._servers, self.listening = [], []
+        await asyncio.sleep(
+            _SETTLE_SECONDS
+        )  # those that knocked a moment ago come in, and are told
         for one in list(self._conversations):
             one.end_soon()
         with suppress(TimeoutError):
