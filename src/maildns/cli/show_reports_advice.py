@@ -41,6 +41,7 @@ def show(sight: Sight, counsels: Sequence[Counsel]) -> None:
         line("no aggregate report of these days", out)
     if len(counsels) > SHOWN:
         _show_table(counsels, sight, out)
+        _show_counts([one.advice for one in counsels], out)
         line("all of one: maildns reports advise DOMAIN", out, "dim")
         return
     for one in counsels:
@@ -59,6 +60,15 @@ def _show_table(counsels: Sequence[Counsel], sight: Sight, out: Console) -> None
             cell("; ".join(reason.says for reason in advice.against), room=120),
         )
     out.print(shown)
+
+
+def _show_counts(advices: Sequence[Advice], out: Console) -> None:
+    ready = sum(one.ready for one in advices)
+    blocked = sum(bool(one.against) for one in advices)
+    done = sum(one.step is None for one in advices)
+    waiting = len(advices) - ready - blocked - done
+    says = f"{ready:,} may take a step, {waiting:,} wait for their day, {blocked:,} have something against it"
+    line(f"{says}, {done:,} are at the goal", out, "bold")
 
 
 def _policy(record: str) -> str:
@@ -94,6 +104,9 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     since = f", seen since {advice.basis.since}" if advice.basis.since else ""
     line(f"  now           {advice.now}", out)
     line(f"                from {advice.known_from}{since}", out, "dim")
+    if advice.basis.since is None and one.seen:
+        says = f"the newest report saw {one.seen}; maildns plan shows what is published"
+        line(f"                not what reporters see: {says}", out, "yellow")
     if advice.step is None:
         line("  next step     none is left: the goal is reached", out, "green")
         _show_evidence(advice, out)
@@ -224,6 +237,7 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
         domain=advice.domain,
         now=str(advice.now),
         known_from=advice.known_from,
+        seen=one.seen,
         complete=advice.complete,
         step=None if advice.step is None else str(advice.step),
         changes=changes(advice),
