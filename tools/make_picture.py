@@ -3,6 +3,7 @@ Draw the pictures of the documentation from real output for an example.
 
 docs/images/plan.svg is what `maildns plan` shows, as a terminal does; docs/images/page.png
 is the page of `maildns export --format html` in Chromium, left as it is where there is none.
+docs/images/reports.svg is the plot of `maildns reports summary` for examples/reports.
 Their keys are constant, so that a picture changes when the output does and not otherwise.
 """
 
@@ -79,6 +80,7 @@ def main() -> int:
         browser = shutil.which("chromium")
         if browser:
             photograph(folder, browser, FOLDER / "page.png")
+        plot(folder, FOLDER / "reports.svg")
     return 0
 
 
@@ -113,6 +115,19 @@ def photograph(folder: Path, browser: str, path: Path) -> None:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     shot = [*flags, "--window-size=900,900", f"--screenshot={path}", page.as_uri()]
     subprocess.run([browser, *shot], check=True, timeout=60, stderr=subprocess.DEVNULL)
+    print(f"wrote {path}")
+
+
+def plot(folder: Path, path: Path) -> None:
+    """Plot the mail that the example reports are about."""
+    reports = [sys.executable, "-m", "maildns.cli.main", "reports"]
+    examples = Path(__file__).resolve().parents[1] / "examples" / "reports"
+    # One of them is broken, so that the exit code is 1.
+    subprocess.run(
+        [*reports, "import", str(examples)], cwd=folder, check=False, capture_output=True
+    )
+    drawn = ["summary", "--days", "42", "--store", "reports.db", "--svg", str(path)]
+    subprocess.run([*reports, *drawn], cwd=folder, check=True, capture_output=True)
     print(f"wrote {path}")
 
 

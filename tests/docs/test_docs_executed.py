@@ -1,7 +1,8 @@
 """
 The documentation is executed: what it shows is what happens.
 
-In README.md and docs/**/*.md, per file and in order, in one empty folder:
+In README.md and docs/**/*.md, per file and in order, in one folder that is empty but for examples/,
+as it is in a checkout:
 
 * a `console` block is a transcript: lines after `$ ` are run by sh, with those after `> `
   that go on with them; the lines below are what they print (standard output and error);
@@ -144,6 +145,7 @@ class Session:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_does_what_it_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     session = Session(tmp_path)
     try:
         for block in blocks(page):

@@ -166,6 +166,17 @@ def test_a_step_that_was_just_taken_has_to_stand_first(tmp_path):
     assert "p=quarantine; t=y: not before 2026-06-03" in shown
 
 
+def test_a_description_that_is_ahead_of_what_is_published_is_told(tmp_path, config):
+    store = imported(tmp_path, reports())
+    config.write_text(CONFIG.replace('policy = "none"', 'policy = "quarantine"'))
+    args = [*UNTIL, "--store", store, "--config", config]
+    document, _ = told("advise", *args, kind="reports-advice")
+    (one,) = document.domains
+    assert (one.seen, one.since, one.ready) == ("p=none", None, False)
+    shown = run_cli("reports", "advise", *args).out
+    assert "not what reporters see: the newest report saw p=none" in shown
+
+
 def test_at_the_top_nothing_is_left_to_do(tmp_path):
     store = imported(tmp_path, reports(policy="reject"))
     document, code = told("advise", *UNTIL, "--store", store, kind="reports-advice")
@@ -187,6 +198,7 @@ def test_of_many_domains_there_is_a_line_each(tmp_path):
     store = imported(tmp_path, texts)
     shown = run_cli("reports", "advise", *UNTIL, "--store", store).out
     assert shown.count("p=quarantine; t=y") == 7
+    assert "0 may take a step, 0 wait for their day, 7 have something against it" in shown
     assert "maildns reports advise DOMAIN" in shown
 
 
@@ -343,6 +355,21 @@ def test_without_an_include_its_mail_fails_spf(tmp_path, world):
     assert (document.without, code) == (["_spf.shop.example"], 1)
     hit = {one.addresses[0]: one.newly_failing for one in document.readers[0].senders}
     assert hit == {SHOP: 7, OWN: 0}
+
+
+def test_what_cannot_be_judged_is_told(tmp_path, world):
+    today = datetime.now(UTC).date()
+    old, new = (
+        aggregate(record(SHOP, 7, dkim="fail"), day=today - timedelta(days=n), report_id=str(n))
+        for n in (20, 2)
+    )
+    store = imported(tmp_path, [old, new])
+    assert run_cli("reports", "prune", "--keep-days", "9", "--yes", "--store", store).code == 0
+    args = ["--without-include", "_spf.shop.example", "--store", store, "--world", world]
+    document, _ = told("replay", *args, kind="reports-replay")
+    assert document.readers[0].senders[0].unsure == 7
+    shown = run_cli("reports", "replay", *args).out
+    assert "7 messages cannot be judged: the DNS did not answer, or their details are gone" in shown
 
 
 @pytest.mark.parametrize(

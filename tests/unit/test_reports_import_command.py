@@ -19,6 +19,12 @@ from report_texts import aggregate, packed, record
 from maildns.cli.documents import model_of
 
 BAD = aggregate()[:-30]
+CONFIG = """\
+[server."mail.example.com"]
+ipv4 = "192.0.2.1"
+[reports]
+store = "{store}"
+"""
 
 
 @pytest.fixture
@@ -49,6 +55,7 @@ def test_words_say_what_came_in(tmp_path, store):
     result = run_cli("reports", "import", folder, "--store", store)
     assert result.out == (
         f"1 new report (1 row, 1,200 messages), 0 known already; kept in {store}\n"
+        "next: maildns reports summary\n"
     )
     assert result.code == 0
 
@@ -127,6 +134,36 @@ def test_without_an_option_the_store_is_in_the_folder_at_hand(tmp_path, monkeypa
     put(tmp_path / "in", [aggregate()])
     assert run_cli("reports", "import", "in").code == 0
     assert stat.S_IMODE((tmp_path / "reports.db").stat().st_mode) == 0o600
+
+
+def test_the_description_says_where_the_store_is_and_an_option_says_otherwise(tmp_path):
+    config = tmp_path / "etc" / "maildns.toml"
+    config.parent.mkdir()
+    config.write_text(CONFIG.format(store="../var/dmarc.db"))
+    (tmp_path / "var").mkdir()
+    folder = put(tmp_path / "in", [aggregate()])
+    assert run_cli("reports", "import", folder, "--config", config).code == 0
+    assert (tmp_path / "var" / "dmarc.db").exists()
+    other = tmp_path / "other.db"
+    assert run_cli("reports", "import", folder, "--config", config, "--store", other).code == 0
+    assert other.exists()
+
+
+def test_the_description_says_how_long_details_are_kept(tmp_path):
+    config = tmp_path / "maildns.toml"
+    config.write_text(CONFIG.format(store="reports.db") + "keep_days = 36500\n")
+    imported(tmp_path, [aggregate()])
+    document, _ = told("prune", "--yes", "--config", config, kind="reports-prune")
+    assert document.before < date(1990, 1, 1)
+    assert document.pruned == 0
+
+
+def test_the_password_of_a_store_is_never_shown(tmp_path):
+    url = "postgresql://me:hush@127.0.0.1:1/reports"  # nobody listens there
+    result = run_cli("reports", "summary", "--store", url)
+    assert result.code == 2
+    assert "cannot open the store of reports" in result.err
+    assert "hush" not in result.out + result.err
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import mmdb
 import pytest
 from cli import run_cli
 from PIL import Image
 from report_story import LAST, OWN, SHOP, STRANGER, imported, reports
 from report_texts import aggregate, record
+from terminal import talk
 
 from maildns.cli.documents import model_of
 from maildns.reports.keeping import Arrival
@@ -141,6 +144,68 @@ def test_a_store_of_today_is_not_stale(tmp_path):
     assert "as of then" not in run_cli("reports", "summary", "--store", store).out
 
 
+def test_what_wants_looking_at_is_told_with_its_mend(tmp_path):
+    wave = aggregate(
+        record("203.0.113.9", 900, dkim="fail", spf="fail"), report_id="wave", day=LAST
+    )
+    store = imported(tmp_path, [*reports(), wave])
+    document, _ = told("summary", "--store", store, kind="reports-summary")
+    assert "jump" in {one.topic for one in document.domains[0].remarks}
+    shown = run_cli("reports", "summary", "--store", store).out
+    assert "906 messages that fail DMARC on 2026-05-31; 6 a day are usual" in shown
+    assert "maildns reports senders example.com --days 7" in shown
+
+
+def test_a_key_that_signs_and_is_not_in_the_dns_is_told_when_the_dns_may_be_asked(tmp_path, store):
+    world = tmp_path / "world.zone"
+    world.write_text('example.com. IN TXT "v=spf1 -all"\n')
+    args = ["summary", "example.com", "--store", store]
+    quiet, _ = told(*args, kind="reports-summary")
+    asked, _ = told(*args, "--world", world, kind="reports-summary")
+    assert "missing key" not in {one.topic for one in quiet.domains[0].remarks}
+    missing = [one for one in asked.domains[0].remarks if one.topic == "missing key"]
+    assert [one.subject for one in missing] == ["s1._domainkey.example.com"]
+
+
+def test_confirmed_names_of_addresses_are_told_and_remembered(tmp_path, store):
+    world = tmp_path / "world.zone"
+    world.write_text(
+        f"7.100.51.198.in-addr.arpa. IN PTR out.shop.example.\nout.shop.example. IN A {SHOP}\n"
+    )
+    args = ["senders", "example.org", "--store", store]
+    assert "out.shop.example" not in run_cli("reports", *args).out
+    live, _ = told("source", SHOP, "--store", store, "--world", world, kind="reports-source")
+    assert live.host == "out.shop.example"
+    offline, _ = told("source", SHOP, "--store", store, kind="reports-source")
+    assert offline.host == "out.shop.example"
+
+
+def test_a_geography_file_tells_where_addresses_are(tmp_path, store):
+    entry = {"country": {"iso_code": "NZ"}, "autonomous_system_organization": "[red]Net"}
+    mmdb.write(tmp_path / "where.mmdb", {"198.51.100.0/24": entry})
+    config = tmp_path / "maildns.toml"
+    config.write_text(CONFIG + '[reports]\ngeoip = { files = "where.mmdb" }\n')
+    args = ["--store", store, "--config", config]
+    document, _ = told("source", SHOP, *args, kind="reports-source")
+    assert (document.country, document.organization) == ("NZ", "[red]Net")
+    shown = run_cli("reports", "senders", "example.com", *args).out
+    assert re.search(r"stranger .*203\.0\.113\.77", shown)
+    assert re.search(rf"NZ +{SHOP}", shown)
+    assert "[red]Net, NZ" in run_cli("reports", "source", SHOP, *args).out
+
+
+def test_a_network_of_the_description_is_ours_and_a_stranger_is_not(tmp_path, store):
+    config = tmp_path / "maildns.toml"
+    config.write_text(
+        CONFIG + f'[reports]\nstrangers = "{SHOP}"\nnetworks = {{ printers = "{STRANGER}/32" }}\n'
+    )
+    args = ["example.com", "--store", store, "--config", config]
+    document, _ = told("senders", *args, kind="reports-senders")
+    kinds = {one.addresses[0]: (one.name, one.sender_kind) for one in document.domains[0].senders}
+    assert kinds[STRANGER] == ("printers", "ours")
+    assert kinds[SHOP][1] == "stranger"
+
+
 def test_many_domains_are_cut_for_people_and_whole_for_machines(tmp_path):
     texts = [aggregate(domain=f"d{number:02}.example") for number in range(45)]
     store = imported(tmp_path, texts)
@@ -266,6 +331,37 @@ def test_without_tls_reports_it_is_said_how_they_come(store):
     assert "tls_rpt in maildns.toml" in result.out
 
 
+@pytest.mark.parametrize("command", ["summary", "senders", "advise"])
+def test_a_domain_with_tls_reports_alone_is_no_fault(tls_store, command):
+    result = run_cli("reports", command, "example.com", "--store", tls_store(tls_report()))
+    assert result.code in {0, 1}
+    assert "example.com" in result.out or "maildns reports tls" in result.out
+
+
+# --- failures -------------------------------------------------------------------------
+
+
+def test_single_messages_are_shown_without_who_wrote_to_whom(tmp_path):
+    document, code = told("failures", "--store", examples(tmp_path), kind="reports-failures")
+    (one,) = document.failures
+    assert (one.domain, one.address, one.redacted, code) == (
+        "example.org", "203.0.113.103", True, 0,
+    )  # fmt: skip
+    assert one.recipient == "<redacted@campus.example>"
+    shown = run_cli("reports", "failures", "--store", tmp_path / "reports.db").out
+    assert "<redacted@payroll.invalid>" in shown
+    assert "0 failure reports" in run_cli(
+        "reports", "failures", "example.net", "--store", tmp_path / "reports.db"
+    ).out  # fmt: skip
+
+
+def examples(tmp_path):
+    """A store of the shipped examples."""
+    folder = Path(__file__).parents[2] / "examples" / "reports"
+    assert run_cli("reports", "import", folder, "--store", tmp_path / "reports.db").code == 1
+    return tmp_path / "reports.db"
+
+
 # --- hostile texts --------------------------------------------------------------------
 
 
@@ -343,3 +439,16 @@ def test_without_pillow_it_is_said_what_to_do(tmp_path, store):
 
 def test_strangers_are_seen_in_every_form(store):
     assert STRANGER in run_cli("reports", "senders", "example.com", "--store", store).out
+
+
+@pytest.mark.parametrize(
+    "command, sparks",
+    [("summary", 2), ("summary example.com", 2), ("senders example.com", 0), (f"source {OWN}", 2)],
+)
+def test_a_terminal_gets_sparklines(tmp_path, store, command, sparks):
+    code, said = talk(["reports", *command.split(), "--store", store], [])
+    assert code == 0
+    assert len(re.findall("[▁-█]{10,}", said)) >= sparks
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said).splitlines()
+    tables = [line for line in lines if line.startswith("example.")]
+    assert all(len(line) <= 80 for line in tables), "a dumb terminal is 80 wide"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maildns.reports.keeping import Receipt
     from maildns.reports.meaning import Tally
     from maildns.reports.model import FailureReport
+    from maildns.reports.remarks import Remark
     from maildns.reports.store.queries import Held
     from maildns.reports.views import Window
 
@@ -128,6 +129,31 @@ class ReportsImportDocument(Document):
 # --- summary --------------------------------------------------------------------------
 
 
+class RemarkDocument(Document):
+    """Something that wants looking at."""
+
+    topic: str = Field(description="What it is about: new source, jump, drop, silence, tls ...")
+    subject: str = Field(description="Such as an address, a reporter or a selector.")
+    says: str = Field(description="What is the matter.")
+    mend: str = Field(description="What to do; may be empty.")
+    day: date = Field(description="The newest day that tells of it.")
+    urgent: bool = Field(description="Mail is lost, or soon will be, or somebody may forge it.")
+    evidence: list[str] = Field(description="What it rests on.")
+
+    @classmethod
+    def of(cls, remark: Remark) -> RemarkDocument:
+        """The document of *remark*."""
+        return cls(
+            topic=remark.topic,
+            subject=remark.subject,
+            says=remark.says,
+            mend=remark.mend,
+            day=remark.day,
+            urgent=remark.urgent,
+            evidence=list(remark.evidence),
+        )
+
+
 class SummaryDomainDocument(Document):
     """A domain at a glance."""
 
@@ -147,6 +173,10 @@ class SummaryDomainDocument(Document):
     new_sources: list[str] = Field(
         [],
         description="Addresses first seen in these days, where domains were named, at most 100.",
+    )
+    remarks: list[RemarkDocument] = Field(
+        [],
+        description="What wants looking at, where domains were named or there are few; else empty.",
     )
 
 
@@ -178,6 +208,8 @@ class SenderDocument(Document):
     counts: CountsDocument = Field(description="Its messages.")
     addresses: list[str] = Field(description="Its addresses, the busiest first, at most 100.")
     address_count: int = Field(description="How many addresses it has.")
+    country: str = Field(description="Of its busiest address; empty where no geography file tells.")
+    organization: str = Field(description="Whose network that is in; may be empty.")
     first_seen: date | None = Field(
         description="The first day that any report of the store saw one of them."
     )
@@ -362,12 +394,23 @@ class HarmDocument(Document):
     hit: int = Field(description="Those that would be treated worse than today.")
 
 
+class FurtherDocument(Document):
+    """A change beside the ladder, to be taken or left by itself."""
+
+    tag: str = Field(description="Such as np=reject.")
+    record: str = Field(description="The record of today with it.")
+    why: str = Field(description="What it is good for.")
+    safe: bool = Field(description="Whether no wanted mail would be hit.")
+    against: list[ReasonDocument] = Field(description="What speaks against it.")
+
+
 class AdviceDomainDocument(Document):
     """The next step of a domain's policy, and what it rests on."""
 
     domain: str = Field(description="The domain.")
     now: str = Field(description="The record of today, as far as it is known.")
     known_from: str = Field(description="Where that was read.")
+    seen: str = Field(description="The policy that the newest report saw; may be empty.")
     complete: bool = Field(
         description="false: it was read from reports, which do not tell all of a record."
     )
@@ -381,6 +424,7 @@ class AdviceDomainDocument(Document):
     against: list[ReasonDocument] = Field(description="What speaks against it.")
     notes: list[ReasonDocument] = Field(description="What is worth knowing.")
     harms: list[HarmDocument] = Field(description="What it would do to each sender.")
+    further: list[FurtherDocument] = Field(description="Changes beside the ladder.")
     reports: int = Field(description="How many reports it rests on.")
     reporters: list[str] = Field(description="Whose.")
     days_covered: int = Field(description="How many of the days have reports.")
@@ -425,6 +469,9 @@ class ReplaySenderDocument(Document):
     newly_failing: int = Field(description="Pass today, and would not.")
     passed_on: int = Field(
         description="Of those hit, what a reporter says came by a list or forwarder."
+    )
+    unsure: int = Field(
+        description="Of which it cannot be known: the DNS did not answer, or their details are gone."
     )
 
 

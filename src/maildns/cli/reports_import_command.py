@@ -146,7 +146,9 @@ def show_intake(intake: Intake, store: str, *, json: bool) -> None:
     words += [f"{intake.of('no report'):,} without a report"] if intake.of("no report") else []
     line(f"{', '.join(words)}; kept in {store}", out, "bold")
     if intake.of("bad"):
-        line("look at them: maildns reports quarantine list", out)
+        line("look at what is there: maildns reports quarantine list", out)
+    if intake.of("new"):
+        line("next: maildns reports summary", out)
 
 
 def _emit(intake: Intake, store: str) -> None:
@@ -174,22 +176,27 @@ def _emit(intake: Intake, store: str) -> None:
 def _brought(paths: Iterable[Path], refused: list[Receipt]) -> Iterator[Path | Arrival]:
     """What *paths* hold; what is too large to be looked at goes to *refused*."""
     from maildns.reports.importing import files_under
-    from maildns.reports.sources.mbox import Mbox
-    from maildns.reports.sources.taking import Brought
 
     for path in paths:
         if path == STDIN:
             yield _standard_input()
             continue
         for file in files_under(path):
-            if not _is_mbox(file):
+            if _is_mbox(file):
+                yield from _mails(file, refused)
+            else:
                 yield file
-                continue
-            for one in Mbox(file).bring():
-                if isinstance(one, Brought):
-                    yield one.arrival
-                else:
-                    refused.append(one)
+
+
+def _mails(file: Path, refused: list[Receipt]) -> Iterator[Arrival]:
+    from maildns.reports.sources.mbox import Mbox
+    from maildns.reports.sources.taking import Brought
+
+    for one in Mbox(file).bring():
+        if isinstance(one, Brought):
+            yield one.arrival
+        else:
+            refused.append(one)
 
 
 def _standard_input() -> Arrival:

@@ -23,13 +23,12 @@ from maildns.cli.reports_place import (
 from maildns.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from maildns.cli.reports_place import Place, Sight
+    from maildns.cli.reports_place import Sight
     from maildns.reports.keeping import Arrival
     from maildns.reports.store import Store
     from maildns.reports.store.queries import Held
 
 quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
-KEEP_DAYS = 400
 _SHOWN_OCTETS = 4_000
 _ALL = 1_000_000_000
 
@@ -318,7 +317,7 @@ def prune(
         typer.Option(
             "--keep-days",
             min=1,
-            help="Keep details of so many days; left out: what [reports] says, else 400.",
+            help="Keep details of so many days; left out: what the description says, else 400.",
         ),
     ] = None,
     yes: YesOption = False,
@@ -332,18 +331,13 @@ def prune(
     Failure reports and what is in quarantine from before that day go whole. Asks first.
     """
     place = place_of(store, config)
-    kept_days = keep_days or _configured_days(place) or KEEP_DAYS
+    kept_days = keep_days or place.settings.keep_days
     before = datetime.now(UTC).date() - timedelta(days=kept_days)
     with opened(place) as kept:
         if not confirm(f"Let details of days before {before} go?", yes=yes):
             raise typer.Exit(2)
         pruned = kept.prune(before)
     _tell_prune(before, pruned, json=json)
-
-
-def _configured_days(place: Place) -> int | None:
-    wish = getattr(place.project.intent, "reports", None) if place.project is not None else None
-    return getattr(wish, "keep_days", None)
 
 
 def _tell_prune(before: date, pruned: int, *, json: bool) -> None:

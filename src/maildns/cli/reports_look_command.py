@@ -48,6 +48,9 @@ def summary(
     config: ConfigOption = None,
     days: DaysOption = DAYS,
     until: UntilOption = "",
+    live: LiveOption = False,
+    world: WorldOption = None,
+    server: ServerOption = None,
     whole: Whole = False,
     svg: Svg = None,
     png: Png = None,
@@ -56,13 +59,15 @@ def summary(
     """
     Show all domains at a glance, or some more closely: how much mail, how much of it passes.
 
-    A plot shows each day's mail, what passes and what does not.
+    Of few domains also what wants looking at: new senders, sudden changes, silence, TLS
+    failures; with --live (or --server, --world) keys and SPF includes that are missing or idle. A plot shows each day's mail, what passes and what does not.
     """
     from maildns.cli import show_reports_summary as shown
 
+    asked = world_asked(world, server, live=live)
     with looking(store, config, days, until) as sight:
         wanted = [sight.named(domain) for domain in domains or ()]
-        seen = shown.overview(sight, wanted, whole=whole)
+        seen = shown.overview(sight, wanted, asked, whole=whole)
         if svg or png:
             from maildns.cli.reports_plotting import draw, summary_plot
 

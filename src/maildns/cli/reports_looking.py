@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from maildns.cli.reports_place import Sight
@@ -12,42 +13,97 @@ if TYPE_CHECKING:
     from maildns.protocols.dmarc import DmarcRecord
     from maildns.reports.advice import Known
     from maildns.reports.meaning import Source
+    from maildns.reports.remarks import Remark
     from maildns.reports.views import ReportSeen, SourceDay
     from maildns.reports.who import Naming
     from maildns.wiring import Project
 
+REMARKED_DAYS = 90
+MOST_NAMED = 2_000
 HISTORY_DAYS = 400  # a step is rarely older; how long it has stood is read from all of these
 
 
-def naming_of(project: Project | None) -> Naming:
-    """What the description tells of who sends: its servers, and the services it names."""
-    from maildns.intent.load import settings
-    from maildns.intent.senders import sender_named
-    from maildns.reports.who import Naming
+def naming_for(
+    sight: Sight, domains: Iterable[str], addresses: Sequence[str], world: BlockingWorld | None
+) -> Naming:
+    """
+    All that can be known of who sends from *addresses*, those that matter most first.
 
-    if project is None:
-        return Naming()
-    intent = project.intent
-    own = {
-        str(address): host
-        for host, server in intent.server.items()
-        for address in (*server.ipv4, *server.ipv6)
-    }
-    wanted = {
-        domain: frozenset(sender_named(text).key for text in settings(intent, domain).senders)
-        for domain in intent.domain
-    }
-    return Naming(own=own, wanted=wanted)
+    The description, `[reports]`, its geography files and the names that the store remembers; with a
+    *world* also what the DNS says, with progress on a terminal.
+    """
+    from contextlib import ExitStack
+
+    from maildns.cli.common import progress_on_terminal
+    from maildns.reports import naming
+    from maildns.reports.geography import Geography
+
+    told, stop = progress_on_terminal()
+    project, files = sight.place.project, sight.place.settings.geoip
+    with ExitStack() as stack:
+        stack.callback(stop)
+        reach = naming.Reach(
+            world,
+            sight.store.memory(),
+            stack.enter_context(Geography(*files)) if files else None,
+            progress=lambda done, total: told("names of addresses", done, total),
+        )
+        return naming.naming_for(
+            domains,
+            addresses,
+            now=datetime.now(UTC),
+            intent=None if project is None else project.intent,
+            reach=reach,
+        )
 
 
 def named_sources(
     sight: Sight, rows: Iterable[SourceDay], world: BlockingWorld | None
 ) -> list[Source]:
     """Fold *rows* into sources, the busiest first, each named as well as can be."""
-    from maildns.reports.meaning import sources_of
+    from maildns.reports.meaning import name_sources, sources_of
 
-    del world
-    return sources_of(rows, naming_of(sight.place.project))
+    sources = sources_of(rows)
+    addresses = list(dict.fromkeys(one.ip for one in sources))
+    domains = dict.fromkeys(one.domain for one in sources)
+    name_sources(sources, naming_for(sight, domains, addresses, world))
+    return sources
+
+
+def remarks(sight: Sight, domain: str, world: BlockingWorld | None) -> list[Remark]:
+    """What wants looking at in the reports about *domain*, the urgent ones first."""
+    from maildns.net.drivers import run
+    from maildns.reports.published import look_up
+    from maildns.reports.remarks import remarks_on
+    from maildns.reports.store import queries
+    from maildns.reports.views import Window
+
+    window = Window.last(REMARKED_DAYS, sight.today)
+    with sight.store.reading() as reader:
+        busiest = queries.sources(reader, domain, window, most=MOST_NAMED)
+    configured = _keys(domain, sight.place.project)
+    published = None
+    if world is not None:
+        used = [(use.dkim_domain, use.selector) for use in sight.evidence.key_uses(window, domain)]
+        published = run(look_up(domain, [*used, *configured]), world)
+    return remarks_on(
+        domain,
+        sight.evidence,
+        today=sight.today,
+        naming=naming_for(sight, [domain], [one.source_ip for one in busiest], world),
+        published=published,
+        configured=configured,
+    )
+
+
+def _keys(domain: str, project: Project | None) -> list[tuple[str, str]]:
+    """The d= and selector of each key that the description names."""
+    from maildns.dnsdata import name
+    from maildns.intent.load import settings
+
+    if project is None or domain not in project.intent.domain:
+        return []
+    return [(domain, name(key.selector)) for key in settings(project.intent, domain).dkim]
 
 
 def seen_reports(sight: Sight, domain: str) -> list[ReportSeen]:

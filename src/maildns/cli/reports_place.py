@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +17,12 @@ from maildns.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from maildns.net.drivers import BlockingWorld
+    from maildns.reports.config import ReportSettings
     from maildns.reports.store import Store
     from maildns.reports.store.evidence import StoredEvidence
     from maildns.reports.views import Window
     from maildns.wiring import Project
 
-STORE = "reports.db"
 DAYS = 30
 LONGEST_DAYS = 3660
 STALE_DAYS = 3  # reports come daily; a reporter may be a day or two late
@@ -33,7 +33,7 @@ StoreOption = Annotated[
         "--store",
         metavar="FILE|URL",
         help="Where the reports are: a file, or postgresql://HOST/NAME; "
-        "left out: what [reports] says, else reports.db.",
+        "left out: what the description says, else reports.db.",
     ),
 ]
 ConfigOption = Annotated[
@@ -64,32 +64,35 @@ LiveOption = Annotated[
 class Place:
     """The store and the description: what `--store` and `--config` name, or what is at hand."""
 
-    where: str
+    where: str = field(repr=False)  # it may hold a password
     project: Project | None
+    settings: ReportSettings
 
     @property
     def shown(self) -> str:
-        """The store for people: a URL without what stands before its @."""
-        return re.sub(r"//[^/@]*@", "//", self.where)
+        """
+        The store for people: a URL without who logs in with what.
+
+        >>> from maildns.reports.config import ReportSettings
+        >>> Place("postgresql://me:pass@word@host/name?password=1", None, ReportSettings()).shown
+        'postgresql://host/name'
+        """
+        if "://" not in self.where:
+            return self.where
+        return re.sub(r"//[^/]*@", "//", self.where).partition("?")[0]
 
 
 def place_of(store: str, config: Path | None) -> Place:
     """Find the store and the description; raises `ConfigError` where a description is wrong."""
+    from maildns.reports.config import ReportSettings, settings_of
     from maildns.wiring import open_project
 
-    project = None
-    if config is not None or CONFIG.exists():
-        project = open_project(config or CONFIG)
-    return Place(store or _configured(project) or STORE, project)
-
-
-def _configured(project: Project | None) -> str:
-    """The store that the description names, meant from where it stands; empty where it names none."""
-    wish = getattr(project.intent, "reports", None) if project is not None else None
-    if project is None or wish is None:
-        return ""
-    named = str(wish.store)
-    return named if "://" in named else str(project.source.file(named, ("reports", "store")))
+    if config is None and not CONFIG.exists():
+        settings = ReportSettings()
+        return Place(store or settings.store, None, settings)
+    project = open_project(config or CONFIG)
+    settings = settings_of(project.intent, project.source)
+    return Place(store or settings.store, project, settings)
 
 
 @contextmanager
@@ -104,7 +107,7 @@ def opened(place: Place, *, create: bool = False) -> Iterator[Store]:
     if not create and "://" not in place.where and not Path(place.where).exists():
         raise InputError(
             "there is no store of reports",
-            path=place.where,
+            path=place.shown,
             hint="maildns reports import PATH makes one; --store names another",
         )
     with Store(place.where) as store:

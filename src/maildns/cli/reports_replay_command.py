@@ -42,6 +42,7 @@ class Outcome:
     freed: int = 0
     newly_failing: int = 0
     passed_on: int = 0
+    unsure: int = 0
 
     def add(self, one: SourceReplay) -> None:
         """Count one of its addresses."""
@@ -51,6 +52,7 @@ class Outcome:
         self.freed += one.freed
         self.newly_failing += one.newly_failing
         self.passed_on += one.lists
+        self.unsure += one.unsure
 
 
 @dataclass(frozen=True, slots=True)

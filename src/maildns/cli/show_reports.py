@@ -29,9 +29,9 @@ KINDS: Final = {
     "ours": "green",
     "service": "green",
     "not set up": "bold yellow",
+    "undecided": "bold yellow",
     "forwarder": "cyan",
     "list": "cyan",
-    "undecided": "yellow",
     "stranger": "red",
 }
 _LONGEST: Final = 60  # characters of a text that a reporter wrote

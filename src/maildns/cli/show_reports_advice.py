@@ -41,6 +41,7 @@ def show(sight: Sight, counsels: Sequence[Counsel]) -> None:
         line("no aggregate report of these days", out)
     if len(counsels) > SHOWN:
         _show_table(counsels, sight, out)
+        _show_counts([one.advice for one in counsels], out)
         line("all of one: maildns reports advise DOMAIN", out, "dim")
         return
     for one in counsels:
@@ -59,6 +60,15 @@ def _show_table(counsels: Sequence[Counsel], sight: Sight, out: Console) -> None
             cell("; ".join(reason.says for reason in advice.against), room=120),
         )
     out.print(shown)
+
+
+def _show_counts(advices: Sequence[Advice], out: Console) -> None:
+    ready = sum(one.ready for one in advices)
+    blocked = sum(bool(one.against) for one in advices)
+    done = sum(one.step is None for one in advices)
+    waiting = len(advices) - ready - blocked - done
+    says = f"{ready:,} may take a step, {waiting:,} wait for their day, {blocked:,} have something against it"
+    line(f"{says}, {done:,} are at the goal", out, "bold")
 
 
 def _policy(record: str) -> str:
@@ -94,9 +104,13 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     since = f", seen since {advice.basis.since}" if advice.basis.since else ""
     line(f"  now           {advice.now}", out)
     line(f"                from {advice.known_from}{since}", out, "dim")
+    if advice.basis.since is None and one.seen:
+        says = f"the newest report saw {one.seen}; maildns plan shows what is published"
+        line(f"                not what reporters see: {says}", out, "yellow")
     if advice.step is None:
         line("  next step     none is left: the goal is reached", out, "green")
         _show_evidence(advice, out)
+        _show_further(advice, out)
         out.print()
         return
     ready = advice.ready
@@ -114,6 +128,7 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
             line(f"                mend: {reason.mend}", out)
     _show_evidence(advice, out)
     _show_harms(advice, out)
+    _show_further(advice, out)
     for note in advice.notes:
         line(f"  note          {note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
     _show_change(sight, one, out)
@@ -155,6 +170,16 @@ def _show_harms(advice: Advice, out: Console) -> None:
     out.print(shown)
     if len(telling) > _HARMS:
         line(f"  ... and {len(telling) - _HARMS} more", out, "dim")
+
+
+def _show_further(advice: Advice, out: Console) -> None:
+    """Changes beside the ladder: each may be taken or left."""
+    for one in advice.further:
+        if one.safe:
+            line(f"  also safe     {one.tag}: {one.why}", out)
+        else:
+            says = "; ".join(reason.says for reason in one.against)
+            line(f"  not safe yet  {one.tag}: {says}", out, "dim")
 
 
 def _harm_style(one: Harm) -> str:
@@ -200,6 +225,7 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
     from maildns.cli.reports_documents import (
         AdviceDomainDocument,
         CountsDocument,
+        FurtherDocument,
         HarmDocument,
         ReasonDocument,
     )
@@ -211,6 +237,7 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
         domain=advice.domain,
         now=str(advice.now),
         known_from=advice.known_from,
+        seen=one.seen,
         complete=advice.complete,
         step=None if advice.step is None else str(advice.step),
         changes=changes(advice),
@@ -227,6 +254,16 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
                 hit=each.hit,
             )
             for each in advice.harms
+        ],
+        further=[
+            FurtherDocument(
+                tag=each.tag,
+                record=str(each.record),
+                why=each.why,
+                safe=each.safe,
+                against=[ReasonDocument(says=one.says, mend=one.mend) for one in each.against],
+            )
+            for each in advice.further
         ],
         reports=basis.reports,
         reporters=list(basis.reporters),

@@ -83,6 +83,7 @@ def _asked(counts: Mapping[str, int]) -> str:
 def _show_verdict(trial: Trial, out: Console) -> None:
     first = next(iter(trial.outcomes.values()))
     strangers = sum(one.hit for one in first if one.sender.kind == "stranger")
+    undecided = sum(one.hit for one in first if one.sender.kind == "undecided")
     others = sum(one.hit for one in first if one.sender.kind in {"forwarder", "list"})
     total = sum(one.sender.tally.messages for one in first if one.sender.kind.wanted)
     hit = trial.wanted_hit
@@ -94,8 +95,15 @@ def _show_verdict(trial: Trial, out: Console) -> None:
         style,
     )
     line(f"  {plural(strangers, 'message')} of strangers would have been stopped", out)
+    if undecided:
+        says = "of senders who prove to be themselves and not you would be hit: are they yours?"
+        line(f"  {plural(undecided, 'message')} {says}", out, "bold yellow")
     if others:
         line(f"  {plural(others, 'message')} that lists and forwarders passed on would be hit", out)
+    unsure = max(sum(one.unsure for one in told) for told in trial.outcomes.values())
+    if unsure:
+        says = "cannot be judged: the DNS did not answer, or their details are gone"
+        line(f"  {plural(unsure, 'message')} {says}", out, "magenta")
 
 
 # --- the document ---------------------------------------------------------------------
@@ -138,4 +146,5 @@ def _entry(one: Outcome) -> ReplaySenderDocument:
         freed=one.freed,
         newly_failing=one.newly_failing,
         passed_on=one.passed_on,
+        unsure=one.unsure,
     )

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from maildns.cli.reports_documents import ReportsSummaryDocument, SummaryDomainDocument
+    from maildns.net.drivers import BlockingWorld
+    from maildns.reports.remarks import Remark
     from maildns.reports.store.queries import DomainSum
     from maildns.reports.views import Window
 
 SHOWN: Final = 40  # domains at a glance
+_FEW: Final = 10  # domains whose remarks are gathered without being asked for
+_FEW_REPORTS: Final = 5_000
+_MOST_REMARKS: Final = 10
 _MOST_NEW: Final = 100
 _WIDE: Final = 130
 _NUMBERS: Final = 46  # characters of a line of the table beside its name and its sparklines
@@ -46,6 +51,7 @@ class Glance:
     policy: str = ""
     reporters: dict[str, int] = field(default_factory=dict)
     new_sources: list[str] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,11 @@ class Overview:
     held: int
 
 
-def overview(sight: Sight, wanted: Sequence[str], *, whole: bool) -> Overview:
-    """Gather what is shown of *wanted*, or of all domains."""
+def overview(
+    sight: Sight, wanted: Sequence[str], world: BlockingWorld | None, *, whole: bool
+) -> Overview:
+    """Gather what is shown of *wanted*, or of all domains; remarks where there are few of them."""
+    from maildns.cli.reports_looking import remarks
     from maildns.reports.store import queries
 
     with sight.store.reading() as reader:
@@ -68,11 +77,18 @@ def overview(sight: Sight, wanted: Sequence[str], *, whole: bool) -> Overview:
     found = [one for one in sums if not wanted or one.domain in wanted]
     shown = found if whole or wanted else found[:SHOWN]
     glances = [Glance(one, _days(sight, one.domain)) for one in shown]
-    if wanted:
-        for glance in glances:
+    for glance in glances:
+        if wanted:
             _look_closely(sight, glance)
+        if wanted or _is_little(found):
+            glance.remarks = remarks(sight, glance.sum.domain, world)
     glances += [Glance(one) for one in found[len(shown) :]]
     return Overview(glances, len(found) - len(shown), bool(wanted), held)
+
+
+def _is_little(found: Sequence[DomainSum]) -> bool:
+    """Whether there is little enough to read three months of it at each glance."""
+    return len(found) <= _FEW and sum(one.reports for one in found) <= _FEW_REPORTS
 
 
 def _days(sight: Sight, domain: str) -> dict[date, tuple[int, int]]:
@@ -103,10 +119,17 @@ def show(sight: Sight, seen: Overview) -> None:
     out = console()
     stale(sight, out)
     if seen.named:
+        if not seen.glances:
+            line(
+                f"no aggregate report of {spelled(sight.window)}; maildns reports tls has others",
+                out,
+            )
         for glance in seen.glances:
             _show_closely(glance, sight.window, out)
     else:
         _show_table(sight, seen, out)
+        for glance in seen.glances:
+            _show_remarks(glance.remarks, out, f"{glance.sum.domain}: ")
     if seen.held:
         line(f"{plural(seen.held, 'arrival')} in quarantine: maildns reports quarantine list", out)
     line("more: maildns reports senders, maildns reports tls, maildns reports advise", out, "dim")
@@ -188,7 +211,18 @@ def _show_closely(glance: Glance, window: Window, out: Console) -> None:
         rows.append(("new sources", addresses + (f" and {more} more" if more > 0 else "")))
     for label, value in rows:
         line(f"  {label:<14}{value}", out)
+    _show_remarks(glance.remarks, out)
     out.print()
+
+
+def _show_remarks(found: Sequence[Remark], out: Console, prefix: str = "") -> None:
+    """What wants looking at, with its mend."""
+    for one in found[:_MOST_REMARKS]:
+        line(f"  look:         {prefix}{one.says}", out, "bold red" if one.urgent else "yellow")
+        if one.mend:
+            line(f"                {one.mend}", out)
+    if len(found) > _MOST_REMARKS:
+        line(f"                and {len(found) - _MOST_REMARKS} more (--json has all)", out, "dim")
 
 
 def _part(count: int, whole: int) -> str:
@@ -213,6 +247,7 @@ def document(sight: Sight, seen: Overview) -> ReportsSummaryDocument:
 def _entry(glance: Glance, *, named: bool) -> SummaryDomainDocument:
     from maildns.cli.reports_documents import (
         CountsDocument,
+        RemarkDocument,
         SummaryDomainDocument,
         day_documents,
     )
@@ -234,4 +269,5 @@ def _entry(glance: Glance, *, named: bool) -> SummaryDomainDocument:
         days=day_documents(glance.days) if named else [],
         reporters=glance.reporters,
         new_sources=glance.new_sources,
+        remarks=[RemarkDocument.of(each) for each in glance.remarks],
     )

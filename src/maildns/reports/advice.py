@@ -20,6 +20,8 @@ from maildns.reports.meaning import Kind, Sender, Source, Tally, senders_of
 from maildns.reports.replay import Change, SourceReplay, changed_record, replay
 from maildns.reports.views import ReportSeen, SourceDay, Window
 
+_NAMED = 8  # addresses that a mend names
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -279,7 +281,8 @@ def _against_harm(harms: Iterable[Harm], basis: Basis, limits: Thresholds) -> li
     return [
         Reason(
             f"{harm.hit:,} of {harm.sender.tally.messages:,} messages of {harm.sender.title} "
-            f"({harm.percent:.0f} %) would be hit",
+            f"({harm.percent:.0f} %) would be hit"
+            + (", and whether it is yours nobody said" if not harm.sender.kind.wanted else ""),
             mend_for(harm.sender),
         )
         for harm in harms
@@ -328,15 +331,15 @@ def _against_alignment(harms: Iterable[Harm], tag: str, limits: Thresholds) -> l
 def mend_for(sender: Sender) -> str:
     """What makes the mail of *sender* pass."""
     tally, title = sender.tally, sender.title
-    if sender.kind is Kind.UNDECIDED:
-        return (
-            f"if {title} sends for you, have it sign with a key of yours; if not, say so in "
-            'maildns.toml: [reports] strangers = ["ADDRESS"]'
+    if sender.kind in {Kind.UNDECIDED, Kind.NOT_SET_UP}:
+        some = [f'"{address}"' for address in sender.addresses[:_NAMED]]
+        more = [", ..."] if len(sender.addresses) > _NAMED else []
+        helps = (
+            " (its help calls it domain authentication)" if sender.kind is Kind.NOT_SET_UP else ""
         )
-    if sender.kind is Kind.NOT_SET_UP:
         return (
-            f"if {title} sends for you, have it sign with a key of yours (its help calls it domain "
-            'authentication); if not, write it into maildns.toml: [reports] strangers = ["ADDRESS"]'
+            f"if {title} sends for you, have it sign with a key of yours{helps}; if not, say so in "
+            f"maildns.toml: [reports] strangers = [{', '.join(some)}{''.join(more)}]"
         )
     if not tally.dkim_aligned and tally.dkim_raw:
         return f"{title} signs with a domain of its own: have it sign with yours"

@@ -2,8 +2,8 @@
 DMARC aggregate reports (RFC 9990, RFC 7489 section 7.2): whole, or row by row in bounded memory.
 
 Nearly all records of a report differ in their address and count alone. So a record is cut into
-these two and the rest, and what the rest means is remembered by its text. Whatever does not look
-like the usual record takes the exact way through expat, and means the same there.
+these two and the rest, and what the rest means is remembered by its text. A rest that is new is
+read by `usual`, else as plain elements, else the exact way through expat; it means the same there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
@@ -29,6 +31,7 @@ from maildns.reports.reading import (
     text_of,
 )
 from maildns.reports.unwrapping import Payload, first_payload
+from maildns.reports.usual import read_usual, read_usual_head
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
@@ -44,13 +47,19 @@ _ATTRIBUTE = rf"""[ \t\r\n]+([A-Za-z_][A-Za-z0-9_:.-]*){_S}={_S}(?:"([^"<&]*)"|'
 _ATTRIBUTES = re.compile(_ATTRIBUTE, re.ASCII)
 _ROOT = re.compile(rf"{_S}(<feedback((?:{_ATTRIBUTE})*){_S}>)")
 _PREFIX = re.compile(r"<([A-Za-z_][\w.-]*:)feedback\b")
+_SPACE = " \t\r\n"
+_LONGEST_LEAD = 4096
 _CLOSING = "</record>"
 _HEAD = ("report_metadata", "policy_published")
 _LARGEST_PIECE = 256 << 10
 _MEANINGS: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
 _MOST_MEANINGS = 4096
+_MOST_POLICIES = 1024
 _LONGEST_REMEMBERED = 2048
 _new_row = tuple.__new__
+
+# Of some rows: the source's address, how many messages, and the rest of a `Row`.
+Columns: TypeAlias = tuple[list[str], list[int], list[Meaning]]
 
 
 def parse_aggregate(data: bytes, limits: Limits = LIMITS) -> AggregateReport:
@@ -85,27 +94,34 @@ class AggregateReader:
     def __init__(self, payload: Payload, limits: Limits = LIMITS) -> None:
         scan = _Scan(payload, limits)
         batches = iter(scan)
-        first = next((batch for batch in batches if batch), [])
+        first = next((batch for batch in batches if batch[0]), ([], [], []))
         if not scan.has_head():
             for _ in batches:
                 if scan.has_head():
                     break
             again = _Scan(payload, limits)
             again.elements.update(scan.elements)
-            scan, first, batches = again, [], iter(again)
+            scan, first, batches = again, ([], [], []), iter(again)
         self._scan = scan
         self._batches = chain([first], batches)
-        self.head = read_head(scan.element("report_metadata"), scan.oddities)
-        published = scan.element("policy_published")
-        self.published = read_published(published, scan.oddities)
-        self.schema = "rfc9990" if is_new_schema(scan.namespace, published) else "rfc7489"
+        self.head = scan.head or read_head(scan.element("report_metadata"), scan.oddities)
+        self.published = scan.published()
+        new = is_new_schema(scan.namespace, self.published)
+        self.schema = "rfc9990" if new else "rfc7489"
+
+    def columns(self) -> Iterator[Columns]:
+        """Give the rows, once, some hundreds at a time, as columns that belong together."""
+        return (columns for columns in self._batches if columns[0])
 
     def batches(self) -> Iterator[list[Row]]:
         """Give the rows, once, in lists of some hundreds."""
-        return (batch for batch in self._batches if batch)
+        for columns in self.columns():
+            yield [
+                _new_row(Row, (ip, count, *told)) for ip, count, told in zip(*columns, strict=True)
+            ]
 
     def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(self._batches)
+        return chain.from_iterable(self.batches())
 
     @property
     def oddities(self) -> tuple[str, ...]:
@@ -124,6 +140,9 @@ class _Scan:
 
     def __init__(self, payload: Payload, limits: Limits) -> None:
         self.elements: dict[str, Element] = {}
+        self.head: ReportHead | None = None  # where it was read without elements
+        self._head_text = ""
+        self._policy: _Policy | None = None  # where it is remembered by its text
         self.namespace = ""
         self.oddities = Oddities()
         self._payload = payload
@@ -134,11 +153,17 @@ class _Scan:
         self._exact: Reading | None = None
         self._trailing = False  # whether something after the root's end has been said
         self._pending = True  # whether expat may be in the middle of something
-        self._rows: list[Row] = []
+        self._rows: Columns = ([], [], [])
         self._count = 0
 
     def has_head(self) -> bool:
-        return len(self.elements) == len(_HEAD)
+        return len(self.elements) + (self.head is not None) == len(_HEAD)
+
+    def published(self) -> PublishedPolicy:
+        if self._policy is None or self._policy.element is not self.elements.get(_HEAD[1]):
+            return read_published(self.element(_HEAD[1]), self.oddities)
+        self._note(self._policy.odd)
+        return self._policy.read
 
     def element(self, name: str) -> Element:
         found = self.elements.get(name)
@@ -146,7 +171,7 @@ class _Scan:
             self.oddities.add(f"no {name}")
         return found or Element(name, "")
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[Columns]:
         rest = ""
         begun = False
         for text in texts(self._payload.blocks(), self.oddities):
@@ -170,15 +195,15 @@ class _Scan:
             raise ReportError(f"an element has more than {self._limits.element_octets >> 10} kB")
         return cut
 
-    def _batch(self, piece: str, *, first: bool) -> Iterator[list[Row]]:
+    def _batch(self, piece: str, *, first: bool) -> Iterator[Columns]:
         self._read(self._begin(piece) if first else piece)
-        rows, self._rows = self._rows, []
-        self._count += len(rows)
+        rows, self._rows = self._rows, ([], [], [])
+        self._count += len(rows[0])
         if self._count > self._limits.rows:
             raise ReportError(f"it has more than {self._limits.rows} records")
         yield rows
 
-    def _finish(self, rest: str, *, first: bool) -> Iterator[list[Row]]:
+    def _finish(self, rest: str, *, first: bool) -> Iterator[Columns]:
         """Read what stands after the last record: the root's end, mostly."""
         if first:
             rest = self._begin(rest)
@@ -189,11 +214,11 @@ class _Scan:
     def _begin(self, text: str) -> str:
         """Read the root's start tag where it is plain, and the head; give what follows."""
         text = _DECLARATION.sub("", text, count=1)
-        prefix = _PREFIX.search(text)
-        if prefix:
-            self._closing = f"</{prefix[1]}record>"
         root = _ROOT.match(text)
         if root is None:
+            prefix = _PREFIX.search(text, 0, _LONGEST_LEAD)
+            if prefix:
+                self._closing = f"</{prefix[1]}record>"
             return text
         attributes = {name: one or other for name, one, other in _ATTRIBUTES.findall(root[2])}
         if len(attributes) != root[2].count("=") or not root[2].isprintable():
@@ -201,11 +226,25 @@ class _Scan:
         self._root, self.namespace = root[1], attributes.get("xmlns", "")
         self._pending = False
         opens = text.find("<record>", root.end())
-        head = text[root.end() : opens] if opens >= 0 else text[root.end() :]
-        elements = read_plain(head, self._levels) if opens >= 0 else None
+        elements = self._head(text[root.end() : opens]) if opens >= 0 else None
         for element in elements or ():
             self._found(element)
         return text[opens if elements is not None else root.end() :]
+
+    def _head(self, text: str) -> list[Element] | None:
+        """Read the head where it is plain; the policy at its end is the same in many reports."""
+        starts = text.find("<policy_published>")
+        short = starts >= 0 and len(text) - starts <= _LONGEST_REMEMBERED
+        policy = _remembered_policy(text[starts:], self._levels) if short else None
+        if policy is None:
+            return read_plain(text, self._levels)
+        self._policy = policy
+        self._head_text = text[:starts]
+        self.head = read_usual_head(self._head_text)
+        if self.head is not None or not self._head_text.strip(_SPACE):
+            return [policy.element]
+        before = read_plain(self._head_text, self._levels)
+        return None if before is None else [*before, policy.element]
 
     def _read(self, piece: str) -> None:
         """Read whole records, each by the quickest way that gives what the exact way gives."""
@@ -214,7 +253,9 @@ class _Scan:
             return
         records = piece.split(self._closing)
         last = records.pop()
-        rows, remembered, front, add = self._rows, _MEANINGS.get, _FRONT.match, self._rows.append
+        remembered, front = _MEANINGS.get, _FRONT.match
+        addresses, counts, meanings = self._rows
+        add_address, add_count, add_meaning = addresses.append, counts.append, meanings.append
         for number, record in enumerate(records):
             met = front(record)
             known = remembered(record[met.end() :]) if met else None
@@ -226,12 +267,19 @@ class _Scan:
                 continue
             four, six, messages = met.groups()
             meaning, odd = known
-            add(_new_row(Row, (four or self._address(six), int(messages), *meaning)))
+            add_address(four or self._address(six))
+            add_count(int(messages))
+            add_meaning(meaning)
             if odd:
                 self._note(odd)
         if last:
             self._feed(last)
-        self._rows = rows
+
+    def _add(self, where: str, messages: int, meaning: Meaning) -> None:
+        addresses, counts, meanings = self._rows
+        addresses.append(where)
+        counts.append(messages)
+        meanings.append(meaning)
 
     def _note(self, odd: tuple[str, ...]) -> None:
         for oddity in odd:
@@ -248,19 +296,28 @@ class _Scan:
                 self._found(element)
             return found is not None or self._feed(record + self._closing)
         rest = record[met.end() :]
-        found = read_plain(f"<record><row>{rest}{self._closing}", self._levels)
-        if found is None or len(found) != 1:
+        known = self._meaning(rest)
+        if known is None:
             return self._feed(record + self._closing)
-        oddities = Oddities()
-        known = read_meaning(found[0], oddities), oddities.told()
         if len(rest) <= _LONGEST_REMEMBERED:
             if len(_MEANINGS) >= _MOST_MEANINGS:
                 _MEANINGS.clear()
             _MEANINGS[rest] = known
         where = met[1] or self._address(met[2])
-        self._rows.append(_new_row(Row, (where, int(met[3]), *known[0])))
+        self._add(where, int(met[3]), known[0])
         self._note(known[1])
         return True
+
+    def _meaning(self, rest: str) -> tuple[Meaning, tuple[str, ...]] | None:
+        """Read what a record says behind its count; None where it is not plain."""
+        usual = read_usual(rest)
+        if usual is not None:
+            return usual, ()
+        found = read_plain(f"<record><row>{rest}{self._closing}", self._levels)
+        if found is None or len(found) != 1:
+            return None
+        oddities = Oddities()
+        return read_meaning(found[0], oddities), oddities.told()
 
     def _feed(self, text: str, *, final: bool = False) -> bool:
         """Give *text* to expat; whether it is between two records after it, for certain."""
@@ -290,7 +347,10 @@ class _Scan:
     def _found(self, element: Element) -> None:
         """Take in an element that stands right below the root."""
         if element.name != "record":
-            if element.name in _HEAD:
+            if self.head is not None and element.name == _HEAD[0]:
+                if read_plain(self._head_text, self._levels) != [element]:
+                    self.oddities.add(f"several {element.name}; the first counts")
+            elif element.name in _HEAD:
                 known = self.elements.setdefault(element.name, element)
                 if known != element:
                     self.oddities.add(f"several {element.name}; the first counts")
@@ -298,4 +358,22 @@ class _Scan:
         row = element.child("row") or Element("row", "")
         where = address(text_of(row, "source_ip"), self.oddities)
         messages = count(text_of(row, "count"), self.oddities)
-        self._rows.append(_new_row(Row, (where, messages, *read_meaning(element, self.oddities))))
+        self._add(where, messages, read_meaning(element, self.oddities))
+
+
+class _Policy(NamedTuple):
+    """A policy_published: its element, what it means, and what is odd in it."""
+
+    element: Element
+    read: PublishedPolicy
+    odd: tuple[str, ...]
+
+
+@lru_cache(_MOST_POLICIES)
+def _remembered_policy(text: str, levels: int) -> _Policy | None:
+    """Read the end of a head, from policy_published on; None where it is not that alone, and plain."""
+    found = read_plain(text, levels)
+    if found is None or len(found) != 1:
+        return None
+    oddities = Oddities()
+    return _Policy(found[0], read_published(found[0], oddities), oddities.told())

@@ -50,7 +50,8 @@ class Element(NamedTuple):
 
 _Tokens: TypeAlias = list[tuple[str, str, str, str]]
 _TOKEN = re.compile(r"<(/?)([A-Za-z_][A-Za-z0-9_.-]*)[ \t\r\n]*(/?)>([^<]*)")
-_UNPLAIN = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&|\]\]>")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPACE = " \t\r\n"
 _PADDING = _SPACE + "\0\ufffd"
 
@@ -65,7 +66,9 @@ def read_plain(text: str, levels: int = LIMITS.depth - 1) -> list[Element] | Non
     text = text.strip(_SPACE)
     tokens: _Tokens = _TOKEN.findall(text)
     # Every "<" starts a token, and each token reaches to the next "<": they tile the text.
-    if len(tokens) != text.count("<") or text[:1] != "<" or _UNPLAIN.search(text):
+    if len(tokens) != text.count("<") or text[:1] != "<" or "&" in text or "]]>" in text:
+        return None
+    if (_CONTROL if text.isascii() else _NO_XML).search(text):
         return None
     return _tree(tokens, levels)
 
@@ -106,7 +109,6 @@ def local(name: str) -> str:
 
 _STRAY_AMP = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _STRAY_LESS = re.compile(r"<(?!/?[A-Za-z_][\w.:-]*(?:\s[^<>]*)?/?>|[!?])")
-_NO_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_CHARACTER = re.compile(
     r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
 )

@@ -181,14 +181,18 @@ def sources_of(rows: Iterable[SourceDay], naming: Naming | None = None) -> list[
         if source is None:
             source = found[key] = Source(row.domain, row.source_ip, row.day, row.day)
         source.count(row)
-    known = naming or Naming()
-    for source in found.values():
+    name_sources(found.values(), naming or Naming())
+    return sorted(found.values(), key=lambda one: (-one.tally.messages, one.ip))
+
+
+def name_sources(sources: Iterable[Source], known: Naming) -> None:
+    """Name *sources* anew and tell them apart, by what is *known* of who sends."""
+    for source in sources:
         source.named = known.name(source.domain, source.ip, source.sample)
         source.kind = kind_of(source, stranger=known.is_stranger(source.ip))
         if source.kind is Kind.UNDECIDED and source.named.role in {Role.UNKNOWN, Role.HOSTING}:
             title, by = _foreign_name(source), "the domain that its mail proves to be of"
             source.named = replace(source.named, title=title, by=by)
-    return sorted(found.values(), key=lambda one: (-one.tally.messages, one.ip))
 
 
 def kind_of(source: Source, *, stranger: bool = False) -> Kind:

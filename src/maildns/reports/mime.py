@@ -21,7 +21,7 @@ from maildns.reports.limits import LIMITS, Limits
 
 MAX_HEADER = 256 << 10
 _MAX_LEAD = 4 << 10  # before it, such as blank lines
-_CR = 13
+_CR, _LF = b"\r\n"
 _MAX_FIELD = 8 << 10
 _BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _FIELD = re.compile(rb"[!-9;-~]{1,70}[ \t]*:")
@@ -134,17 +134,17 @@ def _parameter(read: Callable[[], str | None]) -> str:
 
 def _cut(body: memoryview, boundary: bytes) -> Iterator[memoryview]:
     """Cut a body at its boundary lines (RFC 2046 section 5.1.1); a missing last one is overlooked."""
-    line = re.compile(rb"(?:\A|\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
+    line = re.compile(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
     opened: int | None = None
-    place = 0
-    while (met := line.search(body, place)) is not None:
+    for met in line.finditer(body):
+        end = met.start()
+        if end and body[end - 1] != _LF:
+            continue
         if opened is not None:
-            end = met.start()
-            yield body[opened : end - (end > opened and body[end - 1] == _CR)]
+            yield body[opened : max(opened, end - 1 - (end > 1 and body[end - 2] == _CR))]
         if met[1]:
             return
         opened = met.end()
-        place = max(opened - 1, met.start() + 1)
     if opened is not None:
         yield body[opened:]
 

@@ -21,10 +21,11 @@ from maildns.reports.times import moment
 
 MOST_MESSAGES = 1_000_000_000
 _LONGEST = timedelta(days=35)
+MOST_SPF = 10
 MOST_SIGNATURES = 100  # RFC 9990 section 3.1.1.12
-_DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
+DISPOSITIONS = {"none", "quarantine", "reject", "pass"}
 _POLICIES = {"none", "quarantine", "reject"}
-_RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
+RESULTS = {"none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"}
 # Spellings that RFC 7489 section 7.2 and its reporters had, or have still.
 _SPELLINGS = {
     "hardfail": "fail",
@@ -125,14 +126,12 @@ def read_published(published: Element, oddities: Oddities) -> PublishedPolicy:
 
 # In the order of the fields of PublishedPolicy.
 _PUBLISHED = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
-_NEW_FIELDS = ("np", "testing", "discovery_method")
 
 
-def is_new_schema(namespace: str, published: Element) -> bool:
+def is_new_schema(namespace: str, published: PublishedPolicy) -> bool:
     """Whether a report is of RFC 9990: by its namespace, or by what RFC 7489 has not."""
-    if namespace.endswith("dmarc-2.0"):
-        return True
-    return any(text_of(published, name) for name in _NEW_FIELDS)
+    new = published.nonexistent_policy or published.testing or published.discovery_method
+    return bool(new) or namespace.endswith("dmarc-2.0")
 
 
 class Meaning(NamedTuple):
@@ -162,7 +161,7 @@ def read_meaning(record: Element, oddities: Oddities) -> Meaning:
         oddities.add("a record without header_from")
     names = names or _NOWHERE
     return Meaning(
-        _known(text_of(judged, "disposition"), _DISPOSITIONS, "disposition", oddities),
+        _known(text_of(judged, "disposition"), DISPOSITIONS, "disposition", oddities),
         _aligned(judged, "dkim", oddities),
         _aligned(judged, "spf", oddities),
         domain_name(text_of(names, "header_from")),
@@ -200,7 +199,7 @@ def _several(elements: list[Element]) -> str:
 
 def _result(element: Element, oddities: Oddities) -> str:
     word = text_of(element, "result").lower()
-    if word in _RESULTS:
+    if word in RESULTS:
         return word
     if word in _SPELLINGS:
         oddities.add(f"result {shown(word)}, read as {_SPELLINGS[word]}")
@@ -223,7 +222,7 @@ def _dkim(elements: list[Element], oddities: Oddities) -> tuple[DkimAuth, ...]:
 
 def _spf(elements: list[Element], oddities: Oddities) -> tuple[SpfAuth, ...]:
     found = []
-    for element in elements[:10]:
+    for element in elements[:MOST_SPF]:
         domain = domain_name(text_of(element, "domain"))
         if domain or text_of(element, "result"):
             scope = text_of(element, "scope").lower()

@@ -59,6 +59,7 @@ _KEY = re.compile(
 _LOGIN = re.compile(
     r"\b((?:smtp\.)?auth(?:enticated[_-]?(?:user|sender))?|smtp\.user)=\S+", re.IGNORECASE
 )
+_TYPE = re.compile(r"[A-Za-z]+/[A-Za-z0-9.+-]+(?=\s*(?:;|$))")
 _BY = re.compile(r"\bby\s+([A-Za-z0-9][A-Za-z0-9.-]{0,253})")
 
 
@@ -98,7 +99,10 @@ def redacted_field(name: str, value: str) -> str:
     if name == "received":  # it names the machine of whoever wrote, too
         by = _BY.search(value)
         return f"by {by[1]}" if by else ""
-    return value.partition(";")[0].strip() if name == "content-type" else ""
+    if name == "content-type":
+        kind = _TYPE.match(value)
+        return kind[0] if kind else ""
+    return ""
 
 
 def redacted_addresses(text: str) -> str:

@@ -10,6 +10,7 @@ from maildns.reports.cleaning import Oddities
 
 # The example of RFC 9990 appendix B is of 1979.
 _FIRST, _LAST = datetime(1979, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+FIRST, LAST = int(_FIRST.timestamp()), int(_LAST.timestamp()) - 1  # the seconds that are believed
 _LONGEST = 80
 _SPELLED = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]+([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)([.,][0-9]+)?"
@@ -33,7 +34,7 @@ def moment(text: str, oddities: Oddities) -> datetime | None:
     if 1e11 < seconds < 1e14:
         oddities.add("a time in milliseconds")
         seconds /= 1000
-    if not _FIRST.timestamp() <= seconds < _LAST.timestamp():
+    if not FIRST <= seconds < LAST + 1:
         return None
     return datetime.fromtimestamp(int(seconds), UTC)
 

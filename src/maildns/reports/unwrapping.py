@@ -222,11 +222,16 @@ def _sliced(octets: bytes) -> Iterator[bytes]:
 
 def _gzip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     number = meter.begin()
-    inner = _Wrapped(
-        wrapped.name,
-        lambda: _metered(number, _gunzip(wrapped.blocks()), meter),
-        claims=wrapped.claims,
-    )
+
+    def blocks() -> Iterator[bytes]:
+        return _metered(number, _gunzip(wrapped.blocks()), meter)
+
+    first = list(islice(blocks(), 2))
+    if len(first) < 2:  # all of it: it need not be unpacked again
+        whole = b"".join(first)
+        inner = _Wrapped(wrapped.name, lambda: _sliced(whole), whole, wrapped.claims)
+    else:
+        inner = _Wrapped(wrapped.name, blocks, claims=wrapped.claims)
     yield from _unwrap(inner, meter, levels - 1)
 
 

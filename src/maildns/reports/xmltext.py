@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from maildns.reports.cleaning import Oddities, shown
 
@@ -60,14 +61,22 @@ def _encoding(start: bytes, oddities: Oddities) -> tuple[str, int]:
         return wide, 0
     declared = _DECLARED.match(start)
     name = declared[1].decode() if declared else "utf-8"
+    known = _known(name)
+    if not known:
+        oddities.add(f"encoding {shown(name)} is not what it is written in; read as UTF-8")
+    return known or "utf-8", 0
+
+
+@lru_cache(64)
+def _known(name: str) -> str:
+    """Give Python's name of an encoding of text; empty for what is none."""
     try:
         known = codecs.lookup(name).name
     except LookupError:
-        known = ""
-    if _KNOWN.fullmatch(known):
-        return ("utf-8" if known == "ascii" else known), 0
-    oddities.add(f"encoding {shown(name)} is not what it is written in; read as UTF-8")
-    return "utf-8", 0
+        return ""
+    if not _KNOWN.fullmatch(known):
+        return ""
+    return "utf-8" if known == "ascii" else known
 
 
 def _decode(

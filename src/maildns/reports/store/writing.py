@@ -207,10 +207,8 @@ class Batch:
         )
         self.bulk.upsert(
             schema.first_seen,
-            (
-                (domain, address, day)
-                for domain, day, n in ordered
-                for address in counted[n].addresses
+            chain.from_iterable(
+                zip(repeat(domain), counted[n].addresses, repeat(day)) for domain, day, n in ordered
             ),
             {"day": "min"},
         )
@@ -223,7 +221,8 @@ class Batch:
             added = (1, one.total, *one.counts)
             sums[key] = tuple(map(add, sums[key], added)) if key in sums else added
             for auth, messages in one.selectors.items():
-                selectors[*key, *auth] = selectors.get((*key, *auth), 0) + messages
+                selector = (*key, *auth)
+                selectors[selector] = selectors.get(selector, 0) + messages
         self.bulk.upsert(
             schema.domain_days,
             ((*key, *total) for key, total in sums.items()),
