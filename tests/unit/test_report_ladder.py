@@ -245,6 +245,10 @@ def test_at_the_top_nothing_is_advised_but_what_is_beside_the_ladder():
     assert [one.tag for one in told.further] == ["adkim=s", "aspf=s"]
 
 
+def rolled_up(**columns):
+    return row(OWN, 9, **columns)._replace(detailed=False, dkim=(), spf=())
+
+
 FURTHER = [
     # rows, tag, safe, reason
     ([good()], "adkim=s", True, "signed by the very domain"),
@@ -252,6 +256,9 @@ FURTHER = [
     ([row(OWN, 9, dkim="m.example.com")], "adkim=s", False, "signed by a subdomain alone"),
     ([row(OWN, 9, spf="b.example.com")], "aspf=s", False, "by the envelope of a subdomain alone"),
     ([row(OWN, 9, spf=DOMAIN)], "aspf=s", True, "the envelope is the very domain"),
+    ([rolled_up(spf=DOMAIN)], "aspf=s", False, "details are gone: nobody can say"),
+    ([rolled_up(spf=DOMAIN)], "adkim=s", True, "SPF carries it, and is not touched"),
+    ([rolled_up(spf=DOMAIN, dkim=DOMAIN)], "aspf=s", True, "DKIM carries it"),
 ]
 
 

@@ -258,7 +258,7 @@ class _Judged:
     def harms_of_alignment(self, step: DmarcRecord) -> tuple[Harm, ...]:
         """How many messages of each sender pass today and would not."""
         told = [self._replayed(step, reader, self.world) for reader in READERS]
-        return self._by_sender(told, "newly_failing")
+        return self._by_sender(told, "missed")
 
     def _replayed(
         self, step: DmarcRecord, reader: Reader, world: BlockingWorld | None

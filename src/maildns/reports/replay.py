@@ -76,6 +76,11 @@ class SourceReplay:
     lists: int = 0  # of those hit, what the reporter said came by a list or forwarder
     unsure: int = 0  # of which it cannot be known: the DNS is silent, or retention let details go
 
+    @property
+    def missed(self) -> int:
+        """Messages that pass today and would not, or of which that cannot be said."""
+        return self.newly_failing + self.unsure
+
 
 class Quiet:
     """A world in which every name exists and nothing is published: what is known without the DNS."""
@@ -264,7 +269,7 @@ def replay(
         spf_result = smaller.result(row) if smaller else None
         source = told.setdefault(row.source_ip, SourceReplay(domain, row.source_ip))
         outcome = after.judge(row, spf_result)
-        blind = bool(change.without) and not row.detailed and row.spf_aligned == "pass"
+        blind = _is_blind(row, change, now)
         _tell(source, row, before.judge(row), outcome._replace(unsure=outcome.unsure or blind))
     missing = sorted(set(change.without) - (smaller.met if smaller else set()))
     if missing and told:
@@ -273,6 +278,16 @@ def replay(
             hint=f"maildns spf tree {domain} shows what it includes",
         )
     return sorted(told.values(), key=lambda one: (-one.hit, -one.messages, one.ip))
+
+
+def _is_blind(row: SourceDay, change: Change, now: DmarcRecord) -> bool:
+    """Whether details that are gone would say if *row* still passes."""
+    if row.detailed or not row.passes:
+        return False
+    then = change.record
+    dkim = row.dkim_aligned == "pass" and then.dkim_alignment <= now.dkim_alignment
+    aligned = row.spf_aligned == "pass" and then.spf_alignment <= now.spf_alignment
+    return not (dkim or (aligned and not change.without))
 
 
 def _smaller_spf(change: Change, world: BlockingWorld | None) -> SmallerSpf | None:
