@@ -265,12 +265,19 @@ def replay(
     before, after = Judge(domain, now, known, reader), Judge(domain, change.record, known, reader)
     smaller = _smaller_spf(change, world)
     told: dict[str, SourceReplay] = {}
+    fates: dict[tuple[object, ...], tuple[Judged, Judged]] = {}
     for row in rows:
         spf_result = smaller.result(row) if smaller else None
-        source = told.setdefault(row.source_ip, SourceReplay(domain, row.source_ip))
-        outcome = after.judge(row, spf_result)
-        blind = _is_blind(row, change, now)
-        _tell(source, row, before.judge(row), outcome._replace(unsure=outcome.unsure or blind))
+        alike = (row.header_from, row.dkim, row.spf, *row[6:8], row.detailed, spf_result)
+        fate = fates.get(alike)
+        if fate is None:
+            then, blind = after.judge(row, spf_result), _is_blind(row, change, now)
+            fate = before.judge(row), then._replace(unsure=then.unsure or blind)
+            fates[alike] = fate
+        source = told.get(row.source_ip)
+        if source is None:
+            source = told[row.source_ip] = SourceReplay(domain, row.source_ip)
+        _tell(source, row, *fate)
     missing = sorted(set(change.without) - (smaller.met if smaller else set()))
     if missing and told:
         raise UsageError(
