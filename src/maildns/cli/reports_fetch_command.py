@@ -53,6 +53,7 @@ class Fetched:
 
     way: Way
     intake: Intake = field(default_factory=Intake)
+    warm: int = 0
     error: MaildnsError | None = None
 
     @property
@@ -162,6 +163,7 @@ def _fetched(way: Way, taking: Callable[[Source], Iterable[Receipt]]) -> Fetched
             for receipt in taking(source):
                 fetched.intake.count(receipt)
                 told(source)
+            fetched.warm = getattr(source, "warm", 0)
     except MaildnsError as error:
         fetched.error = error
     finally:
@@ -263,6 +265,8 @@ def _show_place(one: Fetched, *, dry_run: bool) -> None:
         words += [f"{intake.of('conflict'):,} conflicting"] if intake.of("conflict") else []
         words += [f"{intake.of('bad'):,} in quarantine"] if intake.of("bad") else []
     words += [f"{intake.of('no report'):,} without a report"] if intake.of("no report") else []
+    if one.warm:
+        words.append(f"{plural(one.warm, 'file')} left, for they were changed a moment ago")
     words += ["not gone through to the end"] if one.error is not None else []
     line(f"{one.way.name}: {', '.join(words)}", out)
 

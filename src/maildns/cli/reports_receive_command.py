@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -188,10 +188,12 @@ def _teller(*, quiet: bool) -> Callable[[Receipt], None]:
     def tell(receipt: Receipt) -> None:
         if quiet and receipt.kept in {"new", "known"}:
             return
-        who = f" of {receipt.reporter}" if receipt.reporter else ""
+        who = f" {receipt.reporter}" if receipt.reporter else ""
         about = f" for {receipt.domain}" if receipt.domain else ""
+        size = f", {receipt.rows:,} rows" if receipt.rows else ""
         why = f": {receipt.reason}" if receipt.reason else ""
-        _say(f"{receipt.kept}{who}{about} ({receipt.source}){why}")
+        with suppress(OSError):  # whoever read this is gone; the report is safe all the same
+            _say(f"{receipt.kept}:{who}{about}{size} ({receipt.source}){why}")
 
     return tell
 
