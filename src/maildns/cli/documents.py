@@ -40,6 +40,7 @@ DOCUMENTS: dict[str, str] = {
     "reports-advice": "maildns.cli.reports_documents:ReportsAdviceDocument",
     "reports-export": "maildns.cli.reports_documents:ReportsExportDocument",
     "reports-failures": "maildns.cli.reports_documents:ReportsFailuresDocument",
+    "reports-fetch": "maildns.cli.reports_fetch_document:ReportsFetchDocument",
     "reports-import": "maildns.cli.reports_documents:ReportsImportDocument",
     "reports-prune": "maildns.cli.reports_documents:ReportsPruneDocument",
     "reports-quarantine": "maildns.cli.reports_documents:ReportsQuarantineDocument",

@@ -54,11 +54,18 @@ def open_engine(where: str | Path) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Write in one transaction, alone; all of it is on disk when the block ends, or none."""
-    with engine.connect().execution_options(**_WRITES) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        yield connection
+    """
+    Write in one transaction, alone; all of it is on disk when the block ends, or none.
+
+    Raises InputError when the disk is full, the server is gone, or the like.
+    """
+    try:
+        with engine.connect().execution_options(**_WRITES) as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+    except exc.OperationalError as error:
+        raise InputError(f"the store of reports cannot be written: {_said(error)}") from None
 
 
 @contextmanager
