@@ -18,7 +18,7 @@ from maildns.reports.views import Memory
 
 ALERT = "alert"  # the kind of memo that holds what was told
 VERSION = 1  # of the JSON that webhooks and commands are given
-_TOLD = frozenset(
+ALERTED = frozenset(
     {
         Topic.NEW_SOURCE,
         Topic.JUMP,
@@ -41,7 +41,7 @@ def alerts_among(remarks: Iterable[Remark]) -> list[Remark]:
     """
     found: dict[str, Remark] = {}
     for remark in remarks:
-        if remark.topic in _TOLD:
+        if remark.topic in ALERTED:
             found.setdefault(key_of(remark), remark)
     return list(found.values())[:_MOST]
 

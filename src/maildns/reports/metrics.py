@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 
+from maildns.reports.alerting import ALERTED
 from maildns.reports.remarks import Remark, Topic
 from maildns.reports.transport import RESULT_TYPES
 from maildns.reports.views import DomainDay, TlsDay, Window
@@ -79,7 +80,7 @@ def metrics(
             "maildns_reports_domain_alerts",
             "The same by domain, for domains that have any.",
             ("domain", "topic"),
-            Counter((_label(one.domain, named), one.topic.value) for one in told),
+            Counter((_label(one.domain, named), _topic(one.topic)) for one in told),
         ),
     ]
     return "".join(parts)
@@ -156,10 +157,14 @@ def _failures(days: Iterable[TlsDay], named: frozenset[str]) -> _Samples:
 
 def _alerts(alerts: Iterable[Remark]) -> _Samples:
     """By topic, those without any too: a gauge that is not there raises no alarm when it comes."""
-    found: Counter[tuple[str, ...]] = Counter({(topic.value,): 0 for topic in Topic})
+    found: Counter[tuple[str, ...]] = Counter({(_topic(topic),): 0 for topic in ALERTED})
     for one in alerts:
-        found[one.topic.value,] += 1
+        found[_topic(one.topic),] += 1
     return found
+
+
+def _topic(topic: Topic) -> str:
+    return topic.value.replace(" ", "_")
 
 
 def _family(name: str, help: str, labels: tuple[str, ...], samples: _Samples) -> str:

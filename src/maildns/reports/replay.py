@@ -158,11 +158,12 @@ def _held(
 
     Relaxed is the milder mode, so that what was aligned before is aligned in it; and the very domain
     of From: is aligned in either mode (RFC 9989 section 4.4), so that where none was, it did not pass.
-    What the reporter could not find out then (temperror) had failed for it in the end.
+    Only what passed matters: what the reporter could not find out (temperror) had failed for it.
     """
+    passed = [one for one in given if one[1] == "pass"]
     if aligned != "pass":
-        return [one for one in given if one[1] == "pass" and one != proven]
-    return [*given, proven] if relaxed and proven not in given else given
+        return [one for one in passed if one != proven]
+    return [*passed, proven] if relaxed and proven not in passed else passed
 
 
 class SmallerSpf:

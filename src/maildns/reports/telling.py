@@ -205,8 +205,11 @@ def by_webhook(url: str, alerts: Sequence[Remark], *, timeout: float = TIMEOUT_S
         with httpx.stream("POST", url, json=document(alerts), timeout=timeout) as answer:
             status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        kind = type(error).__name__
-        return f"{host}: no answer in time" if "Timeout" in kind else f"{host}: {kind}"
+        if isinstance(error, httpx.TimeoutException):
+            return f"{host}: no answer in time"
+        # Of other errors the words may hold the URL, which is a secret.
+        connecting = isinstance(error, httpx.ConnectError)
+        return f"{host}: {clean(str(error), 200) if connecting else type(error).__name__}"
     return "" if 200 <= status < 300 else f"{host} answers with HTTP status {status}"
 
 
