@@ -41,6 +41,7 @@ DOCUMENTS: dict[str, str] = {
     "reports-alerts": "maildns.cli.reports_alerts_document:ReportsAlertsDocument",
     "reports-export": "maildns.cli.reports_documents:ReportsExportDocument",
     "reports-failures": "maildns.cli.reports_documents:ReportsFailuresDocument",
+    "reports-fetch": "maildns.cli.reports_fetch_document:ReportsFetchDocument",
     "reports-import": "maildns.cli.reports_documents:ReportsImportDocument",
     "reports-prune": "maildns.cli.reports_documents:ReportsPruneDocument",
     "reports-quarantine": "maildns.cli.reports_documents:ReportsQuarantineDocument",

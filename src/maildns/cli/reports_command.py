@@ -12,9 +12,11 @@ from maildns.cli import (
     reports_advise_command,
     reports_alerts_command,
     reports_failures_command,
+    reports_fetch_command,
     reports_import_command,
     reports_keep_command,
     reports_look_command,
+    reports_receive_command,
     reports_replay_command,
 )
 
@@ -23,6 +25,12 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 app.command("import", epilog="Example: maildns reports import ~/Maildir reports.mbox *.xml.gz")(
     reports_import_command.command
 )
+app.command("fetch", epilog="Example: maildns reports fetch --dry-run")(
+    reports_fetch_command.command
+)
+app.command(
+    "receive", epilog="Example: maildns reports receive --config /etc/maildns/maildns.toml"
+)(reports_receive_command.command)
 app.command("summary", epilog="Example: maildns reports summary example.com --days 90")(
     reports_look_command.summary
 )

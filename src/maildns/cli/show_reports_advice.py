@@ -15,6 +15,7 @@ from maildns.cli.show_reports import (
     domain_head,
     line,
     plural,
+    prose,
     share,
     table,
 )
@@ -106,7 +107,7 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     line(f"                from {advice.known_from}{since}", out, "dim")
     if advice.basis.since is None and one.seen:
         says = f"the newest report saw {one.seen}; maildns plan shows what is published"
-        line(f"                not what reporters see: {says}", out, "yellow")
+        prose("", f"not what reporters see: {says}", out, "yellow")
     if advice.step is None:
         line("  next step     none is left: the goal is reached", out, "green")
         _show_evidence(advice, out)
@@ -123,14 +124,14 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     else:
         line("  record        the one of today with these tags; --live reads it from the DNS", out)
     for reason in advice.against:
-        line(f"  against it    {reason.says}", out, "yellow")
+        prose("  against it", reason.says, out, "yellow")
         if reason.mend:
-            line(f"                mend: {reason.mend}", out)
+            prose("", f"mend: {reason.mend}", out)
     _show_evidence(advice, out)
     _show_harms(advice, out)
     _show_further(advice, out)
     for note in advice.notes:
-        line(f"  note          {note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
+        prose("  note", f"{note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
     _show_change(sight, one, out)
     out.print()
 
@@ -176,10 +177,10 @@ def _show_further(advice: Advice, out: Console) -> None:
     """Changes beside the ladder: each may be taken or left."""
     for one in advice.further:
         if one.safe:
-            line(f"  also safe     {one.tag}: {one.why}", out)
+            prose("  also safe", f"{one.tag}: {one.why}", out)
         else:
             says = "; ".join(reason.says for reason in one.against)
-            line(f"  not safe yet  {one.tag}: {says}", out, "dim")
+            prose("  not safe yet", f"{one.tag}: {says}", out, "dim")
 
 
 def _harm_style(one: Harm) -> str:

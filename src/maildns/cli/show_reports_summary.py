@@ -17,6 +17,7 @@ from maildns.cli.show_reports import (
     domain_head,
     line,
     plural,
+    prose,
     share,
     share_style,
     table,
@@ -218,9 +219,9 @@ def _show_closely(glance: Glance, window: Window, out: Console) -> None:
 def _show_remarks(found: Sequence[Remark], out: Console, prefix: str = "") -> None:
     """What wants looking at, with its mend."""
     for one in found[:_MOST_REMARKS]:
-        line(f"  look:         {prefix}{one.says}", out, "bold red" if one.urgent else "yellow")
+        prose("  look:", prefix + one.says, out, "bold red" if one.urgent else "yellow")
         if one.mend:
-            line(f"                {one.mend}", out)
+            prose("", one.mend, out)
     if len(found) > _MOST_REMARKS:
         line(f"                and {len(found) - _MOST_REMARKS} more (--json has all)", out, "dim")
 

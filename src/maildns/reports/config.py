@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote
@@ -56,8 +56,12 @@ class Listening:
 
     @property
     def is_unix(self) -> bool:
-        """Whether `host` is a path."""
-        return self.host.startswith(("/", ".")) or "/" in self.host
+        """Whether `host` is a path, and not an address."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return True
+        return False
 
     def __str__(self) -> str:
         if self.is_unix:

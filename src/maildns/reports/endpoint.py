@@ -15,9 +15,11 @@ import asyncio
 import codecs
 import itertools
 import logging
+import os
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from maildns.reports.config import HttpsSettings
@@ -217,6 +219,23 @@ def only_at(path: str, endpoint: TlsReportEndpoint) -> Callable[..., Awaitable[N
             await endpoint(scope, receive, send)
 
     return application
+
+
+def application() -> Callable[..., Awaitable[None]]:
+    """
+    Make the endpoint as `maildns.toml` has it, for a server that is told of a factory.
+
+    `MAILDNS_CONFIG` names the file, `maildns.toml` where that is not set. It is served at `path` of
+    `[reports.https]` alone. Raises `ConfigError` and `InputError` for what cannot be used.
+    """
+    from maildns.intent.load import load
+    from maildns.reports.config import https_of, settings_of
+    from maildns.reports.store import Store
+
+    intent, source = load(Path(os.environ.get("MAILDNS_CONFIG", "maildns.toml")))
+    settings = https_of(intent, source) or HttpsSettings()
+    store = Store(settings_of(intent, source).store)
+    return only_at(settings.path, TlsReportEndpoint(store, settings))
 
 
 def _headers(scope: Message) -> dict[str, str]:

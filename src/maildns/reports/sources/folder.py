@@ -24,7 +24,7 @@ class DropFolder:
 
     Without *done*, or *bad*, they stay where they are; both must be on the same file system as
     *path*. What bears a name that programs give to unfinished files is left alone, and so is what
-    was changed within the last *quiet_seconds*. A link is followed as long as it leads to a file
+    was changed within the last *quiet_seconds*; `warm` says how many those were. A link is followed as long as it leads to a file
     within *path*. A file is moved only once all that it holds is safe on disk.
     """
 
@@ -42,6 +42,7 @@ class DropFolder:
         self.bad = bad
         self.quiet_seconds = quiet_seconds
         self.max_octets = max_octets
+        self.warm = 0
         self._fates: dict[str, Fate] = {}
 
     def bring(self) -> Iterator[Brought | Receipt]:
@@ -53,7 +54,9 @@ class DropFolder:
         for file in _files(self.path, own):
             if not os.path.realpath(file).startswith(within.rstrip("/") + "/"):
                 yield Receipt(Kept.BAD, str(file), reason="this link leads out of the folder")
-            elif not self._is_warm(file):
+            elif self._is_warm(file):
+                self.warm += 1
+            else:
                 yield from self._of(file)
 
     def _is_warm(self, file: Path) -> bool:

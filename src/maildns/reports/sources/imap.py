@@ -106,13 +106,19 @@ class ImapMailbox:
     A source of the mail of *account* that was not taken in before.
 
     A connection that breaks is made again, a few times; what was not kept by then is brought again.
-    Use it as a context, or `close` it. *sleep* waits between attempts.
+    With *only_look* nothing is marked. Use it as a context, or `close` it. *sleep* waits between
+    attempts.
     """
 
     def __init__(
-        self, account: ImapAccount, *, sleep: Callable[[float], object] = time.sleep
+        self,
+        account: ImapAccount,
+        *,
+        only_look: bool = False,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.account = account
+        self.only_look = only_look
         self.waiting = 0
         self._sleep = sleep
         self._open: Mailbox | None = None
@@ -154,7 +160,7 @@ class ImapMailbox:
         for uid in large:
             reason = f"the mail has more than {self.account.max_octets} octets"
             yield Receipt(Kept.BAD, self._source(uid), reason=reason)
-        if large:
+        if large and not self.only_look:
             self._do(lambda mailbox: mailbox.mark(large, _KEYWORDS[Fate.BAD], r"\Flagged"))
         for group in _groups({uid: size for uid, size in sizes.items() if uid not in large}):
             for uid, octets in self._fetched(group):

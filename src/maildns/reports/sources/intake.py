@@ -117,7 +117,7 @@ class Intake:
         make = partial(Conversation, self, self._name, loop)
         try:
             if where.is_unix:
-                server = await loop.create_unix_server(make, sock=_unix_socket(where.host))
+                server = await loop.create_unix_server(make, sock=unix_socket(where.host))
                 self.listening.append(where)
             else:
                 server = await loop.create_server(make, where.host, where.port)
@@ -201,7 +201,7 @@ class Intake:
         return _ANSWERS[fate_of(outcome)]
 
 
-def _unix_socket(path: str) -> socket.socket:
+def unix_socket(path: str) -> socket.socket:
     """A socket at *path*, in place of one that nobody serves any more; raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         taken = probe.connect_ex(path) == 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import repeat
 from typing import Protocol, TypeAlias
 
 from maildns.reports.keeping import Arrival, Keeper, Kept, Receipt
 
 BATCH_COUNT = 200
+_AUTHENTICATING = 8  # at a time
 BATCH_OCTETS = 16 << 20  # one arrival may be larger, and is then a batch of its own
 
 Authenticate: TypeAlias = Callable[[Arrival, str], str]
@@ -86,22 +89,27 @@ def take_in(
             yield one
             continue
         if waiting and octets + len(one.arrival.octets) > BATCH_OCTETS:
-            yield from _keep(source, keeper, waiting)
+            yield from _keep(source, keeper, _authenticated(waiting, authenticate))
             waiting, octets = [], 0
-        waiting.append(_authenticated(one, authenticate))
+        waiting.append(one)
         octets += len(one.arrival.octets)
         if len(waiting) >= batch:
-            yield from _keep(source, keeper, waiting)
+            yield from _keep(source, keeper, _authenticated(waiting, authenticate))
             waiting, octets = [], 0
     if waiting:
-        yield from _keep(source, keeper, waiting)
+        yield from _keep(source, keeper, _authenticated(waiting, authenticate))
 
 
-def _authenticated(one: Brought, authenticate: Authenticate | None) -> Brought:
+def _authenticated(waiting: list[Brought], authenticate: Authenticate | None) -> Sequence[Brought]:
+    """Say of each who sent it; several are asked about at once, for the DNS takes its time."""
     if authenticate is None:
-        return one
-    arrival = one.arrival
-    return replace(one, arrival=replace(arrival, authentication=authenticate(arrival, "")))
+        return waiting
+    with ThreadPoolExecutor(_AUTHENTICATING) as threads:
+        results = list(threads.map(authenticate, [one.arrival for one in waiting], repeat("")))
+    return [
+        replace(one, arrival=replace(one.arrival, authentication=result))
+        for one, result in zip(waiting, results, strict=True)
+    ]
 
 
 def _keep(source: Source, keeper: Keeper, waiting: Sequence[Brought]) -> list[Receipt]:

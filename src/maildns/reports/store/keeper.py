@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -75,7 +76,7 @@ class Store:
 
     def _write(self, batch: list[Prepared]) -> list[Receipt]:
         try:
-            with writing(self._engine) as connection:
+            with _uncollected(), writing(self._engine) as connection:
                 return Batch(connection, batch).write()
         except _REFUSED as error:
             if len(batch) > 1:  # one that no table takes, among others: the others are kept
@@ -125,6 +126,18 @@ class Store:
         table: Any = schema.quarantine
         with writing(self._engine) as connection:
             return connection.execute(delete(table).where(table.c.id == id)).rowcount > 0
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the search for cycles: a transaction makes very many tuples, and none in a cycle."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _batches(arrived: Iterable[Prepared]) -> Iterator[list[Prepared]]:
