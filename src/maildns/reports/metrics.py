@@ -8,7 +8,7 @@ Labels come from bounded sets: results, dispositions and topics that we know, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 
 from maildns.reports.alerting import ALERTED
@@ -29,61 +29,69 @@ def metrics(
 
     Counts are gauges: they are of the days of the window, and old days leave it.
     """
-    counted, sessions = list(days), list(tls)
+    counted, sessions, told = list(days), list(tls), list(alerts)
     named = _named(counted, sessions)
-    told = list(alerts)
     span = f"in the last {window.days} days that reports are about"
-    parts = [
-        _family(
-            "maildns_dmarc_messages",
-            f"Messages {span}, by the result of DMARC.",
-            ("domain", "result"),
-            _results(counted, named),
-        ),
-        _family(
-            "maildns_dmarc_aligned_messages",
-            f"Messages {span} that pass by the mechanism.",
-            ("domain", "mechanism"),
-            _aligned(counted, named),
-        ),
-        _family(
-            "maildns_dmarc_disposed_messages",
-            f"Messages {span} that receivers quarantined or rejected.",
-            ("domain", "disposition"),
-            _disposed(counted, named),
-        ),
-        _family(
-            "maildns_dmarc_newest_day_timestamp_seconds",
-            "The newest day that an aggregate report is about.",
-            ("domain",),
-            _newest(counted, named),
-        ),
-        _family(
-            "maildns_tls_sessions",
-            f"TLS sessions {span}, by result.",
-            ("domain", "result"),
-            _tls(sessions, named),
-        ),
-        _family(
-            "maildns_tls_failures",
-            f"Failed TLS sessions {span}, by the type that RFC 8460 gives them.",
-            ("domain", "type"),
-            _failures(sessions, named),
-        ),
-        _family(
-            "maildns_reports_alerts",
-            "Alerts that hold now, whether they were told or not.",
-            ("topic",),
-            _alerts(told),
-        ),
-        _family(
-            "maildns_reports_domain_alerts",
-            "The same by domain, for domains that have any.",
-            ("domain", "topic"),
-            Counter((_label(one.domain, named), _topic(one.topic)) for one in told),
-        ),
-    ]
+    parts = [*_of_dmarc(counted, named, span), *_of_tls(sessions, named, span)]
+    parts += _of_alerts(told, named)
     return "".join(parts)
+
+
+def _of_dmarc(days: list[DomainDay], named: frozenset[str], span: str) -> Iterator[str]:
+    yield _family(
+        "maildns_dmarc_messages",
+        f"Messages {span}, by the result of DMARC.",
+        ("domain", "result"),
+        _results(days, named),
+    )
+    yield _family(
+        "maildns_dmarc_aligned_messages",
+        f"Messages {span} that pass by the mechanism.",
+        ("domain", "mechanism"),
+        _aligned(days, named),
+    )
+    yield _family(
+        "maildns_dmarc_disposed_messages",
+        f"Messages {span} that receivers quarantined or rejected.",
+        ("domain", "disposition"),
+        _disposed(days, named),
+    )
+    yield _family(
+        "maildns_dmarc_newest_day_timestamp_seconds",
+        "The newest day that an aggregate report is about.",
+        ("domain",),
+        _newest(days, named),
+    )
+
+
+def _of_tls(days: list[TlsDay], named: frozenset[str], span: str) -> Iterator[str]:
+    yield _family(
+        "maildns_tls_sessions",
+        f"TLS sessions {span}, by result.",
+        ("domain", "result"),
+        _tls(days, named),
+    )
+    yield _family(
+        "maildns_tls_failures",
+        f"Failed TLS sessions {span}, by the type that RFC 8460 gives them.",
+        ("domain", "type"),
+        _failures(days, named),
+    )
+
+
+def _of_alerts(alerts: list[Remark], named: frozenset[str]) -> Iterator[str]:
+    yield _family(
+        "maildns_reports_alerts",
+        "Alerts that hold now, whether they were told or not.",
+        ("topic",),
+        _alerts(alerts),
+    )
+    yield _family(
+        "maildns_reports_domain_alerts",
+        "The same by domain, for domains that have any.",
+        ("domain", "topic"),
+        Counter((_label(one.domain, named), _topic(one.topic)) for one in alerts),
+    )
 
 
 def _named(days: Iterable[DomainDay], tls: Iterable[TlsDay]) -> frozenset[str]:
