@@ -73,10 +73,13 @@ def mail_server():
     thread.start()
     servers = []
 
-    def start(inbox, **options):
+    def start(inbox, wrapped=None, **options):
         hooks = SimpleNamespace(handle_RCPT=inbox.recipient, handle_DATA=inbox.data)
         opening = loop.create_server(
-            lambda: SMTP(hooks, loop=loop, hostname="mx.test", **options), "127.0.0.1", 0
+            lambda: SMTP(hooks, loop=loop, hostname="mx.test", **options),
+            "127.0.0.1",
+            0,
+            ssl=wrapped,
         )
         server = asyncio.run_coroutine_threadsafe(opening, loop).result(5)
         servers.append(server)
@@ -147,6 +150,32 @@ def test_asked_for_tls_wants_a_good_certificate(mail_server):
     port = mail_server(inbox, tls_context=tls())
     assert "certificate" in by_mail(settings(port, smtp_security="starttls"), ALERTS).lower()
     assert inbox.mails == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_good_certificate_carries_the_password(mail_server, monkeypatch, tmp_path, security):
+    made = make("localhost", names=("localhost",), authority=True)
+    (tmp_path / "trusted.pem").write_text(made.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    inbox = Inbox()
+    context = server_context((made,))
+    whole = security == "tls"
+    port = mail_server(
+        inbox,
+        wrapped=context if whole else None,
+        tls_context=None if whole else context,
+        authenticator=logged_in,
+        auth_require_tls=not whole,
+    )
+    ways = settings(
+        port,
+        smtp_host="localhost",
+        smtp_security=security,
+        smtp_user="me",
+        smtp_password=PASSWORD,
+    )
+    assert by_mail(ways, ALERTS) == ""
+    assert len(inbox.mails) == 1
 
 
 def test_asked_for_tls_sends_nothing_where_none_is_offered(mail_server):

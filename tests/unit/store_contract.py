@@ -259,6 +259,13 @@ class StoreContract:
             ]
             assert evidence.first_seen("a.example") == {"192.0.2.1": DAY, "192.0.2.9": DAY}
 
+    def test_what_was_remembered_goes_with_the_reports_of_its_time(self, store):
+        memory = store.memory()
+        memory.remember("ptr", {"192.0.2.1": "old.example"}, BEGIN)
+        memory.remember("ptr", {"192.0.2.2": "new.example"}, BEGIN + timedelta(days=9))
+        store.prune(DAY + timedelta(days=5))
+        assert list(memory.recall("ptr", ["192.0.2.1", "192.0.2.2"])) == ["192.0.2.2"]
+
     def test_uses_of_keys_are_counted_and_outlive_details(self, store):
         later = DAY + timedelta(days=9)
         for day, dkim in [(DAY, "fail"), (DAY + timedelta(days=2), "pass"), (later, "pass")]:

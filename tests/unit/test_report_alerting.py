@@ -143,6 +143,12 @@ def test_the_document_is_json_with_a_text_for_chat_rooms():
     )  # fmt: skip
 
 
+def test_the_text_for_chat_rooms_is_cut_and_the_alerts_are_all_there():
+    told = document([remark(subject=str(at)) for at in range(500)])
+    assert len(told["text"]) == 3500
+    assert len(told["alerts"]) == 500
+
+
 # --- metrics --------------------------------------------------------------------------
 
 WINDOW = Window.last(7, TODAY)

@@ -30,6 +30,7 @@ ALERTED = frozenset(
         Topic.CERTIFICATE,
     }
 )
+_MOST_SHOWN = 3_500  # characters
 _MOST = 1_000  # alerts in one message; a store in worse trouble needs looking at as a whole
 
 
@@ -155,7 +156,7 @@ def document(alerts: Sequence[Remark]) -> dict[str, Any]:
     """
     return {
         "version": VERSION,
-        "text": f"{headline(alerts)}\n\n{letter(alerts)}",
+        "text": _cut(f"{headline(alerts)}\n\n{letter(alerts)}"),
         "alerts": [
             {
                 "topic": str(one.topic),
@@ -170,3 +171,8 @@ def document(alerts: Sequence[Remark]) -> dict[str, Any]:
             for one in alerts
         ],
     }
+
+
+def _cut(text: str) -> str:
+    """*text*, as long as chat rooms show it."""
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"

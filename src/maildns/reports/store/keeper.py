@@ -92,7 +92,7 @@ class Store:
         Let details of reports go whose day is before *older_than*, and old arrivals in quarantine.
 
         Daily counts stay, and so do the heads of reports, so that none is ever counted twice.
-        Failure reports go whole. Gives the number of reports pruned; the file's room is used again.
+        Failure reports and what was remembered go whole. Gives the number of reports pruned; the file's room is used again.
         """
         day = day_number(older_than)
         done = 0
@@ -102,6 +102,8 @@ class Store:
             failures, held = schema.failure_reports, schema.quarantine
             gone = connection.execute(delete(failures).where(failures.c.day < day)).rowcount
             connection.execute(delete(held).where(held.c.received < day * 86400))
+            memos = schema.memos
+            connection.execute(delete(memos).where(memos.c.at < day * 86400))
         return done + gone
 
     def _prune_some(self, day: int) -> int:
