@@ -184,7 +184,6 @@ def _some(addresses: frozenset[str]) -> str:
 
 def _teller(*, quiet: bool) -> Callable[[Receipt], None]:
     """What tells of each receipt, in a line."""
-
     from maildns.cli.show_reports import plural
 
     def tell(receipt: Receipt) -> None:
