@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, Table
 
 CHUNK = 10_000
-_PARAMETERS = 900  # of one statement
+_PARAMETERS = 900  # of one statement; older SQLites take 999
 ASKED = 500  # values that are asked for in one statement
 _T = TypeVar("_T")
 _FOLDS = {"+": "sum", "min": "min"}
