@@ -231,17 +231,19 @@ def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     numbers: dict[int, int] = {}  # by identity: rows of one text share one object
     results = 0
     held = []  # so that no identity is given to another
+    number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
         made.addresses += addresses
         made.messages.extend(messages)
-        for one in {id(meaning): meaning for meaning in meanings}.values():
-            if id(one) not in numbers:
-                numbers[id(one)] = known.setdefault(one, len(known))
-                held.append(one)
-                results += len(one.dkim) + len(one.spf) + len(one.overrides)
+        for meaning in meanings:
+            number = number_of(id(meaning))
+            if number is None:
+                number = numbers[id(meaning)] = known.setdefault(meaning, len(known))
+                held.append(meaning)
+                results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
+            add(number)
         if len(held) > LIMITS.kinds or results > LIMITS.results:
             raise ReportError("it has more different records than any report")
-        made.numbers.extend([numbers[id(meaning)] for meaning in meanings])
     if made.messages and not 0 <= min(made.messages) <= max(made.messages) <= MOST_MESSAGES:
         raise ReportError(f"a row is about fewer than 0 or more than {MOST_MESSAGES} messages")
     return list(known)
