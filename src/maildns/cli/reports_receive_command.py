@@ -184,13 +184,14 @@ def _some(addresses: frozenset[str]) -> str:
 
 def _teller(*, quiet: bool) -> Callable[[Receipt], None]:
     """What tells of each receipt, in a line."""
+    from maildns.cli.show_reports import plural
 
     def tell(receipt: Receipt) -> None:
         if quiet and receipt.kept in {"new", "known"}:
             return
         who = f" {receipt.reporter}" if receipt.reporter else ""
         about = f" for {receipt.domain}" if receipt.domain else ""
-        size = f", {receipt.rows:,} rows" if receipt.rows else ""
+        size = f", {plural(receipt.rows, 'row')}" if receipt.rows else ""
         why = f": {receipt.reason}" if receipt.reason else ""
         with suppress(OSError):  # whoever read this is gone; the report is safe all the same
             _say(f"{receipt.kept}:{who}{about}{size} ({receipt.source}){why}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ from maildns.reports.sources.taking import Brought, Fate
 
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".draft", ".swp")
 _MBOX = b"From "
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # as of a FAT file system
 
 
 class DropFolder:
@@ -121,16 +124,14 @@ def _is_mbox(file: Path) -> bool:
 
 
 def _move(file: Path, home: Path) -> None:
-    """Move *file* into *home*, never over another; raises `InputError`."""
+    """
+    Move *file* into *home*, never over another; raises `InputError`.
+
+    However it is interrupted, the file is there, and moved wholly when that is done again.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        target = _reserved(home, file.name)
-        try:
-            file.replace(target)
-        except OSError:
-            with suppress(OSError):
-                target.unlink()
-            raise
+        _link(file, home)
     except FileNotFoundError:
         return  # somebody else took it away
     except OSError as error:
@@ -141,14 +142,52 @@ def _move(file: Path, home: Path) -> None:
         ) from None
 
 
+def _link(file: Path, home: Path) -> None:
+    """Give *file* a name in *home*, then take its own: a link is never made over another file."""
+    for target in _names(home, file.name):
+        try:
+            os.link(file, target, follow_symlinks=False)
+        except FileExistsError:
+            if not _is_same(file, target):
+                continue
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _replace(file, _reserved(home, file.name))
+            return
+        file.unlink()
+        return
+
+
+def _is_same(file: Path, target: Path) -> bool:
+    """Whether they are one file: then a move was interrupted here."""
+    try:
+        return os.path.samestat(file.lstat(), target.lstat())
+    except OSError:
+        return False
+
+
+def _replace(file: Path, target: Path) -> None:
+    try:
+        file.replace(target)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        raise
+
+
+def _names(home: Path, name: str) -> Iterator[Path]:
+    yield home / name
+    for number in itertools.count(1):
+        yield home / f"{name}.{number}"
+
+
 def _reserved(home: Path, name: str) -> Path:
     """An empty file of our own in *home*, to be replaced: two programs never choose the same."""
-    number = 0
-    while True:
-        target = home / (name if number == 0 else f"{name}.{number}")
+    for target in _names(home, name):
         try:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            number += 1
-        else:
-            return target
+            continue
+        return target
+    raise AssertionError  # names have no end
