@@ -21,6 +21,7 @@ from maildns.cli.reports_place import StoreOption, opened, place_of
 from maildns.errors import UsageError
 
 if TYPE_CHECKING:
+    from maildns.cli.reports_serving import HttpsService
     from maildns.intent.load import ConfigSource
     from maildns.intent.model import Intent
     from maildns.reports.config import HttpsSettings, IntakeSettings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from maildns.reports.sources.taking import Authenticate
 
 _SHOWN_ADDRESSES: Final = 5
+_RENEW_SECONDS: Final = 60.0  # how often it is looked for a renewed certificate
 _MOUNT: Final = "uvicorn --factory maildns.reports.endpoint:application"
 
 
@@ -122,11 +124,16 @@ async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
                 for where in intake.listening:
                     _say(f"taking report mail by {protocol} on {where}")
                 _say(f"for {_some(wanted.intake.addresses)}")
+            service = None
             if wanted.https is not None:
-                _serve(wanted.https, committer, stack)
+                service = _serve(wanted.https, committer, stack)
             _say(f"keeping reports in {store}")
             _notify("READY=1")
-            await ended.wait()
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
+                if service is not None:
+                    service.renew()
             _notify("STOPPING=1")
             _say("ending: what is under way is answered first")
         finally:
@@ -134,7 +141,7 @@ async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
                 await intake.stop()
 
 
-def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> None:
+def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> HttpsService:
     from maildns.cli.reports_serving import HttpsService
     from maildns.reports.endpoint import TlsReportEndpoint, only_at
 
@@ -144,6 +151,7 @@ def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> N
     scheme = "http" if settings.certificate is None else "https"
     for where in service.start():
         _say(f"taking TLS reports on {scheme}://{where}{settings.path}")
+    return service
 
 
 @contextmanager
