@@ -19,9 +19,10 @@ from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
-from maildns.protocols.spf.plain import key
-from maildns.protocols.spf.program import Ask, Block, Named, Program, missed, program
+from maildns.protocols.spf.plain import Ask, Modifier, key
+from maildns.protocols.spf.program import Block, Program, first_match, program
 from maildns.protocols.spf.record import SpfResult
+from maildns.protocols.spf.trace import Found, Trace, Tried
 from maildns.protocols.spf.verdict import (
     MAX_LOOKUPS,
     MAX_MX,
@@ -32,18 +33,18 @@ from maildns.protocols.spf.verdict import (
     Stop,
     faulty,
     select_text,
-    step,
 )
 
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
 
-Found: TypeAlias = tuple[bool, str | Answer]  # whether a term matched, and what it found
+Matched: TypeAlias = tuple[bool, Found]  # whether a term matched, and what it found
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FOUND = Outcome.FOUND
 _NONE, _PASS, _FAIL = SpfResult.NONE, SpfResult.PASS, SpfResult.FAIL
 _ADDRESS_RECORDS = (dnsdata.A, dnsdata.AAAA)
 _UNDER_WAY = Step(0, "", "", "", 1, matched=False)
+_SAYS = {result: f"says {result.value}" for result in SpfResult}
 _preference = attrgetter("preference", "host")
 
 
@@ -101,7 +102,7 @@ def check_host(
             explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
-    trace = tuple(check.trace)
+    trace = Trace(check.trace)
     return SpfVerdict(
         result, start, explanation, trace, check.lookups, check.voids, problem, check.decided_by
     )
@@ -186,8 +187,8 @@ class _Check:
         self.timestamp = timestamp
         self.lookups = 0
         self.voids = 0
-        self.trace: list[Step] = []
-        self.exp: tuple[Named, str] | None = None
+        self.trace: list[Tried] = []
+        self.exp: tuple[Modifier, str] | None = None
         self.decided_by = ""
         self._names: list[str] | None = None
 
@@ -200,7 +201,7 @@ class _Check:
         if not included:
             self.exp = None if ready.exp is None else (ready.exp, domain)
         for part in ready.parts:
-            if isinstance(part, Block):
+            if isinstance(part, list):
                 result = self._block(part, domain, depth)
             else:
                 result = yield from self._try(part, domain, depth)
@@ -213,14 +214,14 @@ class _Check:
 
     def _block(self, block: Block, domain: str, depth: int) -> SpfResult | None:
         """Try what asks nothing."""
-        place = block.match(self.client.key)
+        place = first_match(block, self.client.key)
         if place < 0:
-            self.trace += block.missed(depth, domain)
+            self.trace.append((depth, domain, block, len(block)))
             return None
-        for _, _, text, _ in block.tests[:place]:
-            self.trace.append(missed(depth, domain, text))
-        _, _, text, result = block.tests[place]
-        self.trace.append(step((depth, domain, text, "matches at once", 0, True)))
+        if place:
+            self.trace.append((depth, domain, block, place))
+        _, _, text, result = block[place]
+        self.trace.append((depth, domain, text, "matches at once", 0, True))
         if depth == 0:
             self.decided_by = text
         return result
@@ -245,9 +246,9 @@ class _Check:
                 else:
                     matched, found = self._host(ask, answer)
         except Stop as stop:
-            self.trace[place] = step((depth, domain, ask.text, stop.problem, 1, False))
+            self.trace[place] = (depth, domain, ask.text, stop.problem, 1, False)
             raise
-        self.trace[place] = step((depth, domain, ask.text, found, 1, matched))
+        self.trace[place] = (depth, domain, ask.text, found, 1, matched)
         if not matched:
             return None
         if depth == 0:
@@ -255,13 +256,13 @@ class _Check:
         return ask.result
 
     def _redirect(
-        self, redirect: Named, domain: str, *, depth: int, included: bool
+        self, redirect: Modifier, domain: str, *, depth: int, included: bool
     ) -> Inquiry[SpfResult]:
         self._spend(redirect.text, domain)
         target = yield from self._name(redirect, domain)
         if target is not None:
             found = f"the policy of {target} holds"
-            self.trace.append(step((depth, domain, redirect.text, found, 1, True)))
+            self.trace.append((depth, domain, redirect.text, found, 1, True))
             (answer,) = yield (Question(target, "TXT"),)
             ready = _ready(answer)
             if ready is not None:
@@ -290,7 +291,7 @@ class _Check:
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _host(self, ask: Ask, answer: Answer) -> Found:
+    def _host(self, ask: Ask, answer: Answer) -> Matched:
         """Whether an `a` or `exists` matches, by the *answer* to its only question."""
         self._settle(answer)
         if ask.kind == "a":
@@ -298,14 +299,14 @@ class _Check:
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         return answer.outcome is _FOUND, answer
 
-    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
+    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Matched]:
         ready = _ready(answer)
         if ready is None:
             raise _leads_nowhere(ask)
         result = yield from self.policy(ready, target, depth=depth + 1, included=True)
-        return result is _PASS, f"{target} says {result.value}"
+        return result is _PASS, (target, _SAYS[result])
 
-    def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Found]:
+    def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Matched]:
         self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
         if len(records) > 1:
@@ -325,9 +326,9 @@ class _Check:
         if len(hosts) > MAX_MX:  # RFC 7208 section 4.6.4
             problem = f"{target} has more than {MAX_MX} mail exchangers"
             raise Stop(SpfResult.PERMERROR, problem)
-        return False, "mail exchangers " + ", ".join(first)
+        return False, ("mail exchangers", ", ".join(first))
 
-    def _seldom(self, ask: Ask, target: str | None) -> Inquiry[Found]:
+    def _seldom(self, ask: Ask, target: str | None) -> Inquiry[Matched]:
         """What becomes of `ptr`, and of a name that cannot exist."""
         if target is not None:
             return (yield from self._ptr(target))
@@ -336,7 +337,7 @@ class _Check:
         # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
         return False, "the name cannot exist"
 
-    def _ptr(self, target: str) -> Inquiry[Found]:
+    def _ptr(self, target: str) -> Inquiry[Matched]:
         names = yield from self._client_names()
         # Only names within the target can match, so only they are validated.
         wanted = [name for name in names if dnsdata.is_within(name, target)]
@@ -389,11 +390,11 @@ class _Check:
 
     # --- macros ---------------------------------------------------------------------
 
-    def _name(self, ask: Named, domain: str) -> Inquiry[str | None]:
-        """The name that *ask* asks for; None where it cannot be one."""
-        if ask.fixed is not None:
-            return ask.fixed
-        return domain if ask.spec is None else (yield from self._target(ask.spec, domain))
+    def _name(self, modifier: Modifier, domain: str) -> Inquiry[str | None]:
+        """The name that *modifier* leads to; None where it cannot be one."""
+        if modifier.fixed is not None:
+            return modifier.fixed
+        return None if modifier.spec is None else (yield from self._target(modifier.spec, domain))
 
     def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
         """The name that *spec* stands for; None where it cannot be one."""
@@ -435,7 +436,7 @@ class _Check:
                 return self.receiver
         return "unknown" if self.timestamp is None else str(self.timestamp)
 
-    def explanation(self, exp: Named, domain: str) -> Inquiry[str]:
+    def explanation(self, exp: Modifier, domain: str) -> Inquiry[str]:
         """
         The publisher's text for this refusal (RFC 7208 section 6.2).
 

@@ -10,16 +10,49 @@ any value of `record` being made. Whatever is not so plain is None here, right o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from maildns.protocols.spf.record import SpfResult
+from maildns.protocols.spf.macro import DomainSpec
+from maildns.protocols.spf.record import Qualifier, SpfResult
 
 Test: TypeAlias = tuple[int, int, str, SpfResult]
 """
 A term that asks nothing: how far the `key` of an address is shifted right, what is left of one
 that matches, the term's text, and its result.
 """
+
+
+class Ask(NamedTuple):
+    """
+    A directive that asks.
+
+    `kind` is the mechanism's name. `fixed` is the domain name to ask for; where there is none,
+    `spec` is what makes it, and without both it is that of the policy. `rrtype` is the type of
+    its first question, empty where it is that of the client's addresses; of those, the last bits
+    do not count: `shift4` and `shift6` of them.
+    """
+
+    kind: str
+    text: str
+    fixed: str | None
+    spec: DomainSpec | None
+    rrtype: str
+    result: SpfResult
+    shift4: int = 0
+    shift6: int = 0
+
+
+class Modifier(NamedTuple):
+    """A modifier that counts; `fixed` and `spec` as those of `Ask`."""
+
+    kind: str
+    text: str
+    fixed: str | None
+    spec: DomainSpec | None
+
 
 SIX = 1 << 128
 """What keys of IPv6 have and keys of IPv4 have not, so that none matches the other's networks."""
@@ -44,7 +77,7 @@ _IP6 = re.compile(rf"ip6:((?:{_GROUP}:)+):((?:{_GROUP}:)*{_GROUP})?(?:/([0-9]+))
 _MAX_GROUPS = 6  # beside "::", which stands for two at least
 
 _NAMED = re.compile(
-    r"([-~?]?)(include:|a:|mx:|exists:|redirect=|exp=)"
+    r"([-+~?]?)(include:|a:|mx:|exists:|redirect=|exp=)"
     r"((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
 )
 _MAX_NAME = 253
@@ -105,17 +138,32 @@ def _joined(groups: list[str]) -> int:
     return value
 
 
-def plain_name(word: str) -> tuple[str, str, str] | None:
-    """
-    Read a term with a name and without macros: its qualifier, its kind, and the name to ask for.
+_RESULTS = {"": _PASS} | {sign.value: sign.result for sign in Qualifier}
+FIRST = {"include": "TXT", "mx": "MX", "exists": "A"}
+"""The first question of a mechanism, where it is not for the client's addresses."""
 
-    >>> plain_name("~include:_spf.Example.com"), plain_name("-redirect=example.com")
-    (('~', 'include', '_spf.example.com'), None)
+# As `Ask(...)`, from a tuple of its fields.
+_ask: Callable[[tuple[str, str, str, None, str, SpfResult, int, int]], Ask] = partial(
+    tuple.__new__, Ask
+)
+
+
+def plain_name(word: str) -> Ask | Modifier | None:
+    """
+    Read a term with a name and without macros.
+
+    >>> plain_name("~include:_spf.Example.com").fixed, plain_name("-redirect=example.com")
+    ('_spf.example.com', None)
     """
     match = _NAMED.fullmatch(word)
     if match is None:
         return None
     sign, kind, name = match.groups()
-    if len(name) > _MAX_NAME or (sign and kind[-1] == "="):
+    if len(name) > _MAX_NAME:
         return None
-    return sign, kind[:-1], name.lower()
+    if kind[-1] == ":":
+        if sign == "+":
+            word = word[1:]
+        kind = kind[:-1]
+        return _ask((kind, word, name.lower(), None, FIRST.get(kind, ""), _RESULTS[sign], 0, 0))
+    return None if sign else Modifier(kind[:-1], word, name.lower(), None)
