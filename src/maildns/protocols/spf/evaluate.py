@@ -9,8 +9,8 @@ all mail exchangers together. Every term tried leaves a `Step` in the trace.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -38,13 +38,21 @@ from maildns.protocols.spf.verdict import (
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
 
 Matched: TypeAlias = tuple[bool, Found]  # whether a term matched, and what it found
+_Mail: TypeAlias = tuple[str, str, str, str, int | None]
+"""What macros tell of the mail: the sender's local part and domain, the HELO name, receiver, time."""
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FOUND = Outcome.FOUND
 _NONE, _PASS, _FAIL = SpfResult.NONE, SpfResult.PASS, SpfResult.FAIL
 _ADDRESS_RECORDS = (dnsdata.A, dnsdata.AAAA)
-_UNDER_WAY = Step(0, "", "", "", 1, matched=False)
+_UNDER_WAY = (0, "", "", "", 1, False)
 _SAYS = {result: f"says {result.value}" for result in SpfResult}
+
+# As `Question(...)` and `SpfVerdict(...)`, from a tuple of their fields.
+_question: Callable[[tuple[str, str]], Question] = partial(tuple.__new__, Question)
+_verdict: Callable[[tuple[SpfResult, str, str, Sequence[Step], int, int, str, str]], SpfVerdict] = (
+    partial(tuple.__new__, SpfVerdict)
+)
 _preference = attrgetter("preference", "host")
 
 
@@ -87,14 +95,17 @@ def check_host(
         # RFC 7208 section 4.3: malformed, or not a multi-label name
         problem = f"{asked_for!r} cannot be a mail domain" if asked_for else "no domain is known"
         return SpfVerdict(_NONE, asked_for, problem=problem)
-    (answer,) = yield (Question(start, "TXT"),)
+    (answer,) = yield (_question((start, "TXT")),)
     try:
         ready = _ready(answer)
     except Stop as stop:
         return SpfVerdict(stop.result, start, problem=stop.problem)
     if ready is None:
-        return SpfVerdict(_NONE, start, problem="there is no SPF record")
-    check = _Check(client, local, sender_domain, helo, receiver=receiver, timestamp=timestamp)
+        return _verdict((_NONE, start, "", (), 0, 0, "there is no SPF record", ""))
+    at_once = _at_once(ready, client, start)
+    if at_once is not None:
+        return at_once
+    check = _Check(client, (local, sender_domain, helo, receiver, timestamp))
     problem = explanation = ""
     try:
         result = yield from check.policy(ready, start, depth=0, included=False)
@@ -102,10 +113,23 @@ def check_host(
             explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
-    trace = Trace(check.trace)
-    return SpfVerdict(
-        result, start, explanation, trace, check.lookups, check.voids, problem, check.decided_by
-    )
+    trace, lookups, voids = Trace(check.trace), check.lookups, check.voids
+    return _verdict((result, start, explanation, trace, lookups, voids, problem, check.decided_by))
+
+
+def _at_once(ready: Program, client: _Client, domain: str) -> SpfVerdict | None:
+    """The verdict, where a term matches before all that ask, and nothing is to be explained."""
+    block = ready.parts[0] if ready.parts else None
+    if not isinstance(block, list):
+        return None
+    place = first_match(block, client.key)
+    if place < 0:
+        return None
+    _, _, text, result = block[place]
+    if result is _FAIL and ready.exp is not None:
+        return None
+    tried = (0, domain, block, place), (0, domain, text, "matches at once", 0, True)
+    return _verdict((result, domain, "", Trace(tried), 0, 0, "", text))
 
 
 class _Client:
@@ -159,32 +183,15 @@ class _Check:
         "client",
         "decided_by",
         "exp",
-        "helo",
-        "local",
         "lookups",
-        "receiver",
-        "sender_domain",
-        "timestamp",
+        "mail",
         "trace",
         "voids",
     )
 
-    def __init__(
-        self,
-        client: _Client,
-        local: str,
-        sender_domain: str,
-        helo: str,
-        *,
-        receiver: str,
-        timestamp: int | None,
-    ) -> None:
+    def __init__(self, client: _Client, mail: _Mail) -> None:
         self.client = client
-        self.helo = helo
-        self.sender_domain = sender_domain
-        self.local = local or "postmaster"  # RFC 7208 section 4.3
-        self.receiver = receiver
-        self.timestamp = timestamp
+        self.mail = mail
         self.lookups = 0
         self.voids = 0
         self.trace: list[Tried] = []
@@ -226,6 +233,15 @@ class _Check:
             self.decided_by = text
         return result
 
+    def _alone(self, ready: Program, domain: str, depth: int) -> SpfResult | None:
+        """The result of a policy that asks nothing, as most that are included; None of another."""
+        if len(ready.parts) != 1 or ready.redirect is not None:
+            return None
+        block = ready.parts[0]
+        if not isinstance(block, list):
+            return None
+        return self._block(block, domain, depth) or SpfResult.NEUTRAL
+
     def _try(self, ask: Ask, domain: str, depth: int) -> Inquiry[SpfResult | None]:
         """Try a term that asks; its step stands before those of what it includes."""
         self._spend(ask.text, domain)
@@ -238,9 +254,15 @@ class _Check:
             if target is None or ask.kind == "ptr":
                 matched, found = yield from self._seldom(ask, target)
             else:
-                (answer,) = yield (Question(target, ask.rrtype or self.client.rrtype),)
+                (answer,) = yield (_question((target, ask.rrtype or self.client.rrtype)),)
                 if ask.kind == "include":
-                    matched, found = yield from self._include(ask, answer, target, depth)
+                    ready = _ready(answer)
+                    if ready is None:
+                        raise _leads_nowhere(ask)
+                    result = self._alone(ready, target, depth + 1) or (
+                        yield from self.policy(ready, target, depth=depth + 1, included=True)
+                    )
+                    matched, found = result is _PASS, (target, _SAYS[result])
                 elif ask.kind == "mx":
                     matched, found = yield from self._mx(ask, answer, target)
                 else:
@@ -299,13 +321,6 @@ class _Check:
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         return answer.outcome is _FOUND, answer
 
-    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Matched]:
-        ready = _ready(answer)
-        if ready is None:
-            raise _leads_nowhere(ask)
-        result = yield from self.policy(ready, target, depth=depth + 1, included=True)
-        return result is _PASS, (target, _SAYS[result])
-
     def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Matched]:
         self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
@@ -315,9 +330,9 @@ class _Check:
         hosts = [record.host for record in records if record.host != "."]
         if not hosts:
             return False, f"{target} has no mail exchanger"
-        first = list(dict.fromkeys(hosts[:MAX_MX]))
+        first = hosts if len(hosts) == 1 else list(dict.fromkeys(hosts[:MAX_MX]))
         rrtype = self.client.rrtype
-        answers = yield tuple([Question(host, rrtype) for host in first])
+        answers = yield [_question((host, rrtype)) for host in first]
         for host in answers:  # RFC 7208 section 5.4: in order of preference
             if host.outcome is not _FOUND and host.failed:
                 self._settle(host)
@@ -399,7 +414,7 @@ class _Check:
     def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
         """The name that *spec* stands for; None where it cannot be one."""
         letters = spec.letters
-        if not letters.isdisjoint("sl") and not self.local.isascii():
+        if not letters.isdisjoint("sl") and not self._local.isascii():
             return None  # RFC 8616 section 4: such a term does not match anything
         p = ""
         if "p" in letters:
@@ -412,14 +427,19 @@ class _Check:
         """What the macros of *letters* stand for (RFC 7208 section 7.2)."""
         return {letter: self._value(letter, domain, p) for letter in letters}
 
+    @property
+    def _local(self) -> str:
+        return self.mail[0] or "postmaster"  # RFC 7208 section 4.3
+
     def _value(self, letter: str, domain: str, p: str) -> str:  # one line a letter
+        _, sender_domain, helo, receiver, timestamp = self.mail
         match letter:
             case "s":
-                return f"{self.local}@{_ascii(self.sender_domain)}"
+                return f"{self._local}@{_ascii(sender_domain)}"
             case "l":
-                return self.local
+                return self._local
             case "o":
-                return _ascii(self.sender_domain)
+                return _ascii(sender_domain)
             case "d":
                 return domain
             case "i":
@@ -429,12 +449,12 @@ class _Check:
             case "v":
                 return "in-addr" if self.client.version == 4 else "ip6"
             case "h":
-                return _ascii(self.helo)
+                return _ascii(helo)
             case "c":
                 return self.client.text
             case "r":
-                return self.receiver
-        return "unknown" if self.timestamp is None else str(self.timestamp)
+                return receiver
+        return "unknown" if timestamp is None else str(timestamp)
 
     def explanation(self, exp: Modifier, domain: str) -> Inquiry[str]:
         """

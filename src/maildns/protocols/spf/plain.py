@@ -70,14 +70,15 @@ _O1, _O2, _O3, _O4 = (
 _SHIFTS4 = {str(length): 32 - length for length in range(33)}
 _SHIFTS6 = {str(length): 128 - length for length in range(129)}
 
-# Groups with "::" somewhere behind the first and no group of zeros, which is how RFC 5952 spells
-# what has one run of zeros.
+# Groups before "::", none of them zeros, which is how RFC 5952 spells most networks; a host has
+# some behind it, too.
 _GROUP = "[1-9a-f][0-9a-f]{0,3}"
-_IP6 = re.compile(rf"ip6:((?:{_GROUP}:)+):((?:{_GROUP}:)*{_GROUP})?(?:/([0-9]+))?")
+_IP6 = re.compile(rf"ip6:({_GROUP}):({_GROUP}):(?:({_GROUP}):(?:({_GROUP}):)?)?:(?:/([0-9]+))?")
+_IP6_LONG = re.compile(rf"ip6:((?:{_GROUP}:)+):((?:{_GROUP}:)*{_GROUP})?(?:/([0-9]+))?")
 _MAX_GROUPS = 6  # beside "::", which stands for two at least
 
 _NAMED = re.compile(
-    r"([-+~?]?)(include:|a:|mx:|exists:|redirect=|exp=)"
+    r"([-+~?]?(?:include:|a:|mx:|exists:|redirect=|exp=))"
     r"((?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
 )
 _MAX_NAME = 253
@@ -110,6 +111,22 @@ def plain_ip6(word: str) -> Test | None:
     """
     match = _IP6.fullmatch(word)
     if match is None:
+        return _ip6_long(word)
+    one, two, three, four, length = match.groups()
+    shift = _SHIFTS6.get(length, 0) if length else 0
+    if not shift:
+        return _ip6_long(word)
+    point = 1 << 64 | int(one, 16) << 48 | int(two, 16) << 32
+    if three:
+        point |= int(three, 16) << 16
+        if four:
+            point |= int(four, 16)
+    return shift, point << 64 >> shift, word, _PASS
+
+
+def _ip6_long(word: str) -> Test | None:
+    match = _IP6_LONG.fullmatch(word)
+    if match is None:
         return None
     before, after, length = match.groups()
     shift = _SHIFTS6.get(length, -1) if length else 0
@@ -124,11 +141,21 @@ def plain_ip6(word: str) -> Test | None:
 
 
 def _after_plus(word: str) -> Test | None:
-    return NETWORKS[word[1:5]](word[1:]) if word[4:5] == ":" else None
+    return READERS[word[1:5]](word[1:]) if word[4:5] == ":" else None
 
 
-NETWORKS = {"ip4:": plain_ip4, "ip6:": plain_ip6, "+ip4": _after_plus, "+ip6": _after_plus}
-"""How to read a term, by the four characters at its start."""
+_RESULTS = {"": _PASS} | {sign.value: sign.result for sign in Qualifier}
+_ALL = {
+    f"{sign}all": (SIX.bit_length(), 0, f"{sign}all".removeprefix("+"), result)
+    for sign, result in _RESULTS.items()
+}
+READERS: dict[str, Callable[[str], Test | None]] = {
+    "ip4:": plain_ip4,
+    "ip6:": plain_ip6,
+    "+ip4": _after_plus,
+    "+ip6": _after_plus,
+} | {word[:4]: _ALL.get for word in _ALL}
+"""How to read a term that asks nothing, by the four characters at its start."""
 
 
 def _joined(groups: list[str]) -> int:
@@ -138,9 +165,15 @@ def _joined(groups: list[str]) -> int:
     return value
 
 
-_RESULTS = {"": _PASS} | {sign.value: sign.result for sign in Qualifier}
 FIRST = {"include": "TXT", "mx": "MX", "exists": "A"}
 """The first question of a mechanism, where it is not for the client's addresses."""
+
+_MODIFIERS = {"redirect=": "redirect", "exp=": "exp"}
+_ASKS = {
+    f"{sign}{kind}:": (kind, FIRST.get(kind, ""), result)
+    for sign, result in _RESULTS.items()
+    for kind in ("include", "a", "mx", "exists")
+}
 
 # As `Ask(...)`, from a tuple of its fields.
 _ask: Callable[[tuple[str, str, str, None, str, SpfResult, int, int]], Ask] = partial(
@@ -158,12 +191,12 @@ def plain_name(word: str) -> Ask | Modifier | None:
     match = _NAMED.fullmatch(word)
     if match is None:
         return None
-    sign, kind, name = match.groups()
+    start, name = match.groups()
     if len(name) > _MAX_NAME:
         return None
-    if kind[-1] == ":":
-        if sign == "+":
-            word = word[1:]
-        kind = kind[:-1]
-        return _ask((kind, word, name.lower(), None, FIRST.get(kind, ""), _RESULTS[sign], 0, 0))
-    return None if sign else Modifier(kind[:-1], word, name.lower(), None)
+    if start in _ASKS:
+        kind, rrtype, result = _ASKS[start]
+        text = word if word[0] != "+" else word[1:]
+        return _ask((kind, text, name.lower(), None, rrtype, result, 0, 0))
+    modifier = _MODIFIERS.get(start)
+    return Modifier(modifier, word, name.lower(), None) if modifier else None

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from maildns.errors import RecordSyntaxError
 from maildns.protocols.spf.plain import (
     FIRST,
-    NETWORKS,
+    READERS,
     SIX,
     Ask,
     Modifier,
@@ -38,11 +38,11 @@ from maildns.protocols.spf.record import (
     Redirect,
     SpfRecord,
     Term,
-    is_spf,
     parse,
     parse_term,
 )
 
+_START = f"{VERSION} "
 _MAX_KEPT = 8_192  # records
 _KEPT_OCTETS = 2_048  # longer texts are read each time, so that what is kept stays small
 _KEPT_WORD = 100  # characters; terms with macros take longest to read
@@ -74,30 +74,40 @@ class Program:
     def of(cls, record: SpfRecord) -> Program:
         """Make one of a record's value."""
         program = cls()
-        program._add(map(_made, record.terms))
+        block: Block | None = None
+        for term in record.terms:
+            block = program._add(_made(term), block)
         return program
 
     @classmethod
     def read(cls, words: Iterable[str]) -> Program:
         """Make one of terms; raises `RecordSyntaxError`, which does not tell the place."""
         program = cls()
-        program._add(map(_read, filter(None, words)))
-        return program
-
-    def _add(self, terms: Iterable[Made]) -> None:
-        parts = self.parts
-        block: Block | None = None  # the one that may still grow
-        for made in terms:
-            if isinstance(made, Ask):
-                parts.append(made)
-                block = None
-            elif isinstance(made, Modifier):  # its neighbours are neighbours of each other
-                self._modify(made)
-            elif made is not None:
+        block: Block | None = None
+        for word in words:
+            reader = READERS.get(word[:4])
+            if reader is not None and (network := reader(word)) is not None:
                 if block is None:
                     block = []
-                    parts.append(block)
-                block.append(made)
+                    program.parts.append(block)
+                block.append(network)
+            elif word:
+                block = program._add(_COMMON.get(word) or _read(word), block)
+        return program
+
+    def _add(self, made: Made, block: Block | None) -> Block | None:
+        """Add a term, and give the block that may still grow, as *block* is before."""
+        if isinstance(made, Ask):
+            self.parts.append(made)
+            return None
+        if isinstance(made, Modifier):  # its neighbours are neighbours of each other
+            self._modify(made)
+        elif made is not None:
+            if block is None:
+                block = []
+                self.parts.append(block)
+            block.append(made)
+        return block
 
     def _modify(self, made: Modifier) -> None:
         # RFC 7208 section 6: they "MUST NOT appear in a record more than once each"
@@ -126,17 +136,9 @@ def _made(term: Term) -> Made:
 
 
 def _read(word: str) -> Made:
-    reader = NETWORKS.get(word[:4])
-    if reader is not None:
-        network = reader(word)
-        if network is not None:
-            return network
-    elif word in _COMMON:
-        return _COMMON[word]
-    else:
-        named = plain_name(word)
-        if named is not None:
-            return named
+    named = plain_name(word)
+    if named is not None:
+        return named
     return _read_kept(word) if len(word) <= _KEPT_WORD else _made(parse_term(word))
 
 
@@ -148,14 +150,14 @@ def _read_kept(word: str) -> Made:
 _COMMON = {
     sign + name: _made(parse_term(sign + name))
     for sign in ("", "+", "-", "~", "?")
-    for name in ("all", "a", "mx")
+    for name in ("a", "mx")
 }
 
 
 def _program(text: str) -> Program | RecordSyntaxError:
-    if is_spf(text) and len(text) <= MAX_OCTETS:
+    if text.startswith(_START) and len(text) <= MAX_OCTETS:
         try:
-            return Program.read(text[len(VERSION) :].split(" "))
+            return Program.read(text[len(_START) :].split(" "))
         except RecordSyntaxError:
             pass  # the grammar tells of the first fault, and its place
     try:
