@@ -256,9 +256,7 @@ class _Check:
             else:
                 (answer,) = yield (_question((target, ask.rrtype or self.client.rrtype)),)
                 if ask.kind == "include":
-                    ready = _ready(answer)
-                    if ready is None:
-                        raise _leads_nowhere(ask)
+                    ready = _included(ask, answer)
                     result = self._alone(ready, target, depth + 1) or (
                         yield from self.policy(ready, target, depth=depth + 1, included=True)
                     )
@@ -498,6 +496,13 @@ def _ready(answer: Answer) -> Program | None:
     ready = program(text)
     if isinstance(ready, RecordSyntaxError):
         raise faulty(answer, ready)
+    return ready
+
+
+def _included(include: Ask, answer: Answer) -> Program:
+    ready = _ready(answer)
+    if ready is None:
+        raise _leads_nowhere(include)
     return ready
 
 
