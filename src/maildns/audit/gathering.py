@@ -87,7 +87,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _ask_mail_hosts(_report_hosts(record)),
             _selectors(domain, scope),
             _zone_and_servers(domain, zone, policy_host, scope),
-            live_questions(domain, mail.names, has_policy=sts.record is not None),
+            live_questions(domain, mail.names, has_policy=sts.record is not None, picture=picture),
         ]
     )
     reports, names, helo, permitted, sent, destinations, _, selectors, zone, _ = second

@@ -110,7 +110,7 @@ def _no_handshake(host: str, error: Exception) -> WebFault:
             reason = "the certificate has expired, or is not valid yet"
         else:
             reason = f"the certificate is not trusted: {error.verify_message}"
-        return WebFault(FetchResult.REFUSED, f"{host}: {reason}", "sts-webpki-invalid")
+        return WebFault(FetchResult.REFUSED, f"{host}: {reason}", "certificate")
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
         why = str(error.reason or error).replace("_", " ").lower()
         return WebFault(FetchResult.REFUSED, f"{host}: TLS does not come about: {why[:120]}")

@@ -17,6 +17,7 @@ from maildns.audit.facts.zone import ZoneFacts
 from maildns.dnsdata import Txt
 from maildns.net.https import FetchedPolicy
 from maildns.net.talk import Talk
+from maildns.net.web import Fetched
 from maildns.protocols.addresses import Iprev
 from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.bimi import BimiLookup
@@ -123,12 +124,27 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class BimiDocuments:
+    """
+    What came of fetching the documents that the BIMI record names, each None where it names none.
+
+    The certificate is judged by the known mark verifying authorities and those of
+    `authorities_pem`.
+    """
+
+    picture: Fetched | None = None
+    certificate: Fetched | None = None
+    authorities_pem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """
     All that is known of a domain.
 
     `talks` are the conversations with its mail hosts and the services that it announces, `policy`
-    the fetched MTA-STS policy: None where that was not asked for, or there was nobody to ask.
+    the fetched MTA-STS policy, `documents` what the BIMI record names: None where that was not asked
+    for, or there was nobody to ask.
     `views` holds what further views of a split DNS show. `now` is the time that expiry is judged
     by. `previous` is what an earlier check saw, where anyone remembers.
     """
@@ -139,6 +155,7 @@ class Facts:
     policy: FetchedPolicy | None = None
     views: Mapping[str, DnsFacts] = field(default_factory=dict)
     previous: Earlier | None = None
+    documents: BimiDocuments | None = None
 
     @property
     def domain(self) -> str:

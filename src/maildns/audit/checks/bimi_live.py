@@ -1,0 +1,145 @@
+"""The picture and the mark certificate as mailbox providers fetch them (BIMI draft section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+
+from maildns.audit.facts import BimiDocuments, Facts
+from maildns.audit.registry import check
+from maildns.audit.result import (
+    Observation,
+    Result,
+    broken,
+    not_applicable,
+    of_findings,
+    ok,
+    unknown,
+)
+from maildns.finding import Rule, Severity, rule
+from maildns.net.web import Fetched, FetchResult
+from maildns.protocols.bimi import mark_rules as certificate_rules
+from maildns.protocols.bimi.authorities import trusted_roots
+from maildns.protocols.bimi.picture import TOO_LARGE, Picture, judge_picture
+
+_DRAFT = "draft-brand-indicators-for-message-identification-14"
+
+PICTURE_NOT_SERVED = rule(
+    "bimi-picture-not-served",
+    Severity.ERROR,
+    "the picture cannot be fetched",
+    help="""The record names a picture, but the server does not hand it out: over HTTPS, with a
+    certificate of a public authority for its name, and with the status 200. So none is shown. Serve
+    the file at the very address of the tag l.""",
+    reference=f"{_DRAFT} section 7.5",
+)
+CERTIFICATE_NOT_SERVED = rule(
+    "bimi-certificate-not-served",
+    Severity.ERROR,
+    "the mark certificate cannot be fetched",
+    help="""The record names a mark certificate, but the server does not hand it out: over HTTPS, with a
+    certificate of a public authority for its name, and with the status 200. Providers that want one
+    show no picture. Serve the file at the very address of the tag a.""",
+    reference=f"{certificate_rules.FETCH_DRAFT} section 3.2",
+)
+
+
+@check("bimi")
+def documents(facts: Facts) -> Iterator[Result]:
+    """What the record names can be fetched, and is what providers show."""
+    found = facts.documents
+    if found is None:
+        return
+    picture = None
+    if found.picture is not None:
+        yield from _fetch(found.picture, PICTURE_NOT_SERVED)
+        if found.picture.result is FetchResult.FETCHED:
+            picture = _judged(found.picture.body)
+            yield from _picture(found.picture, picture)
+    if found.certificate is not None:
+        yield from _fetch(found.certificate, CERTIFICATE_NOT_SERVED)
+        if found.certificate.result is FetchResult.FETCHED:
+            yield from _certificate(facts, found, found.certificate, picture)
+
+
+def _seen(found: Fetched) -> Observation:
+    if found.result is not FetchResult.FETCHED:
+        return Observation(found.url, found.reason)
+    moved = f", at {found.final_url}" if found.final_url != found.url else ""
+    return Observation(found.url, f"{len(found.body)} octets{moved}")
+
+
+def _fetch(found: Fetched, not_served: Rule) -> Iterator[Result]:
+    """Whether it is served; one that is too large is told of by its own rule, if there is one."""
+    evidence = _seen(found)
+    if found.result is FetchResult.UNREACHABLE:
+        yield unknown(not_served, found.url, found.reason, evidence)
+    elif found.about == "size" and not_served is PICTURE_NOT_SERVED:
+        yield broken(TOO_LARGE, found.url, found.reason, evidence)
+    elif found.result is not FetchResult.FETCHED:
+        yield broken(not_served, found.url, found.reason, evidence)
+
+
+@lru_cache(maxsize=256)
+def _judged(octets: bytes) -> Picture:
+    return judge_picture(octets)
+
+
+def _picture(found: Fetched, picture: Picture) -> Iterator[Result]:
+    evidence = _seen(found)
+    yield from of_findings(picture.findings, evidence, subject=found.url)
+    if all(one.severity is not Severity.ERROR for one in picture.findings):
+        says = f"the picture {picture.title!r} is served, {len(picture.svg)} octets of SVG Tiny PS"
+        yield ok(PICTURE_NOT_SERVED, found.url, says, evidence)
+
+
+def _certificate(
+    facts: Facts, documents: BimiDocuments, found: Fetched, picture: Picture | None
+) -> Iterator[Result]:
+    # The module loads `cryptography`, which is not for domains without a certificate.
+    from maildns.protocols.bimi.mark import Expected, Trust, judge_mark
+
+    evidence = _seen(found)
+    expected = Expected(
+        owner=facts.dns.bimi.owner,
+        domains=_domains(facts),
+        now=facts.now,
+        roots=trusted_roots(documents.authorities_pem),
+        picture=picture.svg or None if picture is not None else None,
+    )
+    mark = judge_mark(found.body, expected, found.url)
+    yield from of_findings(mark.findings, evidence)
+    if mark.until is None:
+        return
+    if mark.trust is Trust.UNKNOWN:
+        yield unknown(certificate_rules.UNTRUSTED, found.url, mark.trust_says, evidence)
+    wrong = {one.rule for one in mark.findings}
+    kind = f"{mark.kind or 'certificate'} ({mark.mark_type or 'of no mark type'})"
+    kept = {
+        certificate_rules.UNTRUSTED: f"a {kind} of {mark.organization}: {mark.trust_says}",
+        certificate_rules.NAMES: f"it is for {', '.join(mark.names[:8])}",
+        certificate_rules.EXPIRED: _until(mark.until, facts.now),
+        certificate_rules.OTHER_PICTURE: "the picture in it is the one that is served",
+    }
+    for one, says in kept.items():
+        if one.id in wrong or (
+            one is certificate_rules.UNTRUSTED and mark.trust is not Trust.KNOWN
+        ):
+            continue
+        if one is certificate_rules.OTHER_PICTURE and not (expected.picture and mark.picture):
+            yield not_applicable(one, found.url, "there are no two pictures to compare", evidence)
+        else:
+            yield ok(one, found.url, says, evidence)
+    if mark.kind == "CMC":
+        yield broken(certificate_rules.COMMON, found.url, f"it is a {kind}", evidence)
+
+
+def _until(until: datetime, now: datetime) -> str:
+    return f"it is valid for {(until - now).days} days, until {until:%Y-%m-%d}"
+
+
+def _domains(facts: Facts) -> tuple[str, ...]:
+    """The domain, and its organizational domain as each reader of DMARC finds it."""
+    above = (verdict.organizational_domain for verdict in facts.dns.dmarc.values())
+    return tuple(dict.fromkeys([facts.domain, *(one for one in above if one)]))
