@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 
 from maildns.audit.facts import BimiDocuments, Facts
+from maildns.audit.live import document_urls
 from maildns.audit.registry import check
 from maildns.audit.result import (
     Observation,
@@ -50,6 +52,9 @@ def documents(facts: Facts) -> Iterator[Result]:
     """What the record names can be fetched, and is what providers show."""
     found = facts.documents
     if found is None:
+        if document_urls(facts.dns.bimi):
+            subject = facts.dns.bimi.owner
+            yield not_applicable(PICTURE_NOT_SERVED, subject, "what it names was not fetched")
         return
     picture = None
     if found.picture is not None:
@@ -67,7 +72,8 @@ def _seen(found: Fetched) -> Observation:
     if found.result is not FetchResult.FETCHED:
         return Observation(found.url, found.reason)
     moved = f", at {found.final_url}" if found.final_url != found.url else ""
-    return Observation(found.url, f"{len(found.body)} octets{moved}")
+    digest = sha256(found.body).hexdigest()
+    return Observation(found.url, f"{len(found.body)} octets{moved}, SHA-256 {digest}")
 
 
 def _fetch(found: Fetched, not_served: Rule) -> Iterator[Result]:

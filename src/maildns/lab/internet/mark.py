@@ -85,12 +85,13 @@ class MarkAuthority:
         *,
         subject: Mapping[str, str] = SUBJECT,
         since: datetime | None = None,
+        extensions: Sequence[x509.ExtensionType] | None = None,
     ) -> x509.Certificate:
         """
         A mark certificate for *names*, with *picture* in it, that expires in *days*.
 
-        *subject* are its fields by object identifier; it was issued a year before it expires, or
-        *since*.
+        *subject* are its fields by object identifier, *extensions* what it says beside its names; it was
+        issued a year before it expires, or *since*.
         """
         until = datetime.now(UTC) + timedelta(days=days)
         key = new_key()
@@ -102,14 +103,17 @@ class MarkAuthority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(since or until - timedelta(days=LIFETIME_DAYS))
             .not_valid_after(until)
-            .add_extension(x509.ExtendedKeyUsage([PURPOSE]), critical=False)
             .add_extension(_alternative(names), critical=False)
-            .add_extension(_revocations(), critical=False)
-            .add_extension(logotype(picture), critical=False)
         )
-        for extension in key_identifiers(key, self.issuing_key):
+        said = usual_extensions(picture) if extensions is None else extensions
+        for extension in (*said, *key_identifiers(key, self.issuing_key)):
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.issuing_key, hashes.SHA256())
+
+
+def usual_extensions(picture: bytes) -> list[x509.ExtensionType]:
+    """What a mark certificate says beside its names: its purpose, revocations, and *picture*."""
+    return [x509.ExtendedKeyUsage([PURPOSE]), _revocations(), logotype(picture)]
 
 
 def _name(fields: Mapping[str, str]) -> x509.Name:

@@ -221,9 +221,9 @@ class Internet:
             self._certify(folder / f"mta-sts.{site.name}.pem", site.policy.names)
             self._write_policy(site)
             if site.brand is not None:
-                host = site.at(BRAND_HOST)
-                self._certify(folder / f"{host}.pem", [host])
-                self._write_brand(site.brand, folder / host)
+                web = site.at(BRAND_HOST)
+                self._certify(folder / f"{web}.pem", [web])
+                self._write_brand(site.brand, folder / web)
         imap: dict[str, str] = {}
         mail = {place: h.misbehaves for h in hosts if h.misbehaves for place in h.place.both}
         for host in hosts:

@@ -69,7 +69,7 @@ PROFILE = rule(
     help="""Authorities have to put certain fields and extensions into a mark certificate, and to leave
     others out; the file has the chain in order and each certificate once. A provider may refuse one
     that is otherwise. Put the file in order; for the rest ask the authority.""",
-    reference="MCR (bimigroup.org, Mark Certificate requirements) sections 7.1.2.3 and 7.1.4.2.2",
+    reference=f"{FETCH_DRAFT} section 4; bimigroup.org, MCR sections 7.1.2.3 and 7.1.4.2.2",
 )
 OTHER_PICTURE = rule(
     "bimi-certificate-picture",
@@ -85,5 +85,5 @@ COMMON = rule(
     "the mark is not a registered one",
     help="""The certificate is a common one (CMC): of a mark in use for a year, or a registered one that
     was changed. Gmail shows the picture with it, without the check mark, and Apple does not show it.""",
-    reference="https://bimigroup.org/vmc-issuers/",
+    reference=f"{FETCH_DRAFT}; bimigroup.org, MCR sections 3.2.16 and 3.2.17",
 )

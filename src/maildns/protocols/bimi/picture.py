@@ -59,7 +59,7 @@ NOT_SQUARE = rule(
     "the picture is not square",
     help="""Mailbox providers show it in a square or a circle, and cut off or reject what does not fit.
     Give the root a viewBox as wide as it is high, with the mark in its middle.""",
-    reference="https://bimigroup.org/creating-bimi-svg-logo-files/",
+    reference=f"{PROFILE_DRAFT}; bimigroup.org, Creating BIMI SVG Logo Files",
 )
 DIMENSIONS = rule(
     "bimi-picture-dimensions",
@@ -67,7 +67,7 @@ DIMENSIONS = rule(
     "the width and height of the picture will not do",
     help="""Gmail wants width and height, where they are given, in pixels, 96 at least, and neither it
     nor Apple takes percentages. Write them as numbers, the same for both.""",
-    reference="https://knowledge.workspace.google.com/admin/security/set-up-bimi",
+    reference=f"{PROFILE_DRAFT}; Google Workspace help, Set up BIMI",
 )
 TOO_LARGE = rule(
     "bimi-picture-too-large",
@@ -135,7 +135,7 @@ class Picture:
     """
     What a picture turned out to be.
 
-    `svg` are its octets, unpacked, empty where they cannot be; `title` what it is called, `size` the
+    `svg` are its octets, unpacked, empty where they are no picture; `title` what it is called, `size` the
     width and height of its view box. `findings` say what is wrong with it.
     """
 
@@ -161,7 +161,7 @@ def judge_picture(octets: bytes, subject: str = "") -> Picture:
     reader = _Reader()
     problem = reader.read(svg)
     if problem:
-        return Picture(svg, findings=(UNREADABLE.finding(subject, problem),))
+        return Picture(b"", findings=(UNREADABLE.finding(subject, problem),))
     title = " ".join("".join(reader.titles[0]).split()) if reader.titles else ""
     size = _view_box(reader.root.get("viewBox", ""))
     found = (
