@@ -69,9 +69,10 @@ def check_live(
     Raises `RecordSyntaxError`, before anything is asked, when one of *domains* is no name;
     `UsageError` when there is no certificate in the authorities.
     """
-    trusted_roots((sight or Sight()).mark_authorities_pem)
     names = list(dict.fromkeys(name(domain) for domain in domains))
     seen = sight or Sight()
+    if seen.mark_authorities_pem:
+        trusted_roots(seen.mark_authorities_pem)
     at = now or datetime.now(UTC)
     for start in range(0, len(names), TOGETHER):
         some = names[start : start + TOGETHER]

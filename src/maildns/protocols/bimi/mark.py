@@ -79,6 +79,11 @@ _OF_ANY: Final = {
     "2.5.4.5": "serialNumber",
     "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionCountryName",
 }
+# A place within a state or province names that too; the key is the locality's.
+_STATE_OF: Final = {
+    "1.3.6.1.4.1.311.60.2.1.1": ("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionStateOrProvinceName"),
+    "1.3.6.1.4.1.53087.3.4": ("1.3.6.1.4.1.53087.3.3", "statuteStateOrProvinceName"),
+}
 _FORBIDDEN_TO_OTHERS: Final = {
     **_TRADE_MARK,
     **_STATUTE,
@@ -173,7 +178,7 @@ def judge_mark(octets: bytes, expected: Expected, subject: str = "") -> Mark:
         _OF_TYPE[mark_type][0] if mark_type in _OF_TYPE else "",
         _printable(mark_type),
         _printable(fields.get("2.5.4.10", "")),
-        names,
+        tuple(map(_printable, names)),
         leaf.not_valid_after_utc,
         picture,
         trust,
@@ -292,6 +297,9 @@ def _fields(fields: dict[str, str], issued: datetime) -> Iterator[str]:
     wanted = {**_OF_ANY, **_OF_TYPE[mark_type][1]}
     if mark_type == "Prior Use Mark" and issued >= PRIOR_USE_SOURCE_SINCE:
         wanted[PRIOR_USE_SOURCE] = "priorUseMarkSourceURL"
+    for oid, (state, title) in _STATE_OF.items():
+        if fields.get(oid):
+            wanted[state] = title
     missing = [title for oid, title in wanted.items() if not fields.get(oid)]
     if not fields.get("2.5.4.7") and not fields.get("2.5.4.8"):
         missing.append("localityName or stateOrProvinceName")
