@@ -36,7 +36,6 @@ from maildns.lab.internet.sites import (
     BRAND_HOST,
     PUBLIC_RESOLVER,
     WEB,
-    Brand,
     Common,
     MailHost,
     Place,
@@ -149,13 +148,14 @@ class Internet:
         return self.network.call(function, *arguments)
 
     def change(self, site: Site) -> None:
-        """Serve the zone and the policy of *site* as they are now, and forget what was cached."""
+        """Serve the zone, policy and picture of *site* as they are now, and forget what was cached."""
         zones.serve_again(self._served, site)
         for server, served in self._served.zones.items():
             if site.name in served:
                 name_servers.write_zone(self.folder / server, site.name, served[site.name])
                 self._control("knotc", f"{server}/knot.sock", "-b", "zone-reload", site.name)
         self._write_policy(site)
+        self._write_brand(site)
         self.forget(site.name)
 
     def forget(self, name: str) -> None:
@@ -220,10 +220,9 @@ class Internet:
         for site in self.sites.values():
             self._certify(folder / f"mta-sts.{site.name}.pem", site.policy.names)
             self._write_policy(site)
-            if site.brand is not None:
-                web = site.at(BRAND_HOST)
-                self._certify(folder / f"{web}.pem", [web])
-                self._write_brand(site.brand, folder / web)
+            web = site.at(BRAND_HOST)
+            self._certify(folder / f"{web}.pem", [web])
+            self._write_brand(site)
         imap: dict[str, str] = {}
         mail = {place: h.misbehaves for h in hosts if h.misbehaves for place in h.place.both}
         for host in hosts:
@@ -249,11 +248,16 @@ class Internet:
         path.touch(mode=0o600)
         path.write_bytes(key_pem(key) + chain)
 
-    def _write_brand(self, brand: Brand, path: Path) -> None:
+    def _write_brand(self, site: Site) -> None:
+        web, brand = site.at(BRAND_HOST), site.brand
+        picture = self.folder / "web" / f"{web}.picture"
+        picture.unlink(missing_ok=True)
+        if brand is None:
+            return
         if brand.picture is not None:
-            path.with_name(f"{path.name}.picture").write_bytes(brand.picture)
+            picture.write_bytes(brand.picture)
         mark = self.marks.issue(brand.names, brand.certified, brand.days)
-        path.with_name(f"{path.name}.mark").write_bytes(self.marks.chain_pem(mark))
+        picture.with_name(f"{web}.mark").write_bytes(self.marks.chain_pem(mark))
 
     def _write_policy(self, site: Site) -> None:
         folder = self.folder / "web"
