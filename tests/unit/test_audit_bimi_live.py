@@ -154,6 +154,11 @@ FAULTS = [
         "another picture",
     ),
     (
+        (silent(LOGO), certificate(file(picture=PICTURE.replace(b"tiny-ps", b"full")))),
+        {"bimi-picture-profile": "bad"},
+        "the picture in the certificate is the one that is shown",
+    ),
+    (
         (picture(), certificate(file(subject=COMMON))),
         {"bimi-certificate-common": "note"},
         "a CMC",

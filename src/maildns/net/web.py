@@ -299,7 +299,8 @@ def fetch_document(
         except _Redirect as redirect:
             at = _joined(at, redirect.location)
         except WebFault as fault:
-            return Fetched(fault.result, url, b"", fault.reason, fault.about, at)
+            moved = "" if at == url else f"redirected to {_printable(at)}: "
+            return Fetched(fault.result, url, b"", moved + fault.reason, fault.about, at)
         else:
             return Fetched(FetchResult.FETCHED, url, body, final_url=at)
     problem = f"the server redirects more than {MAX_REDIRECTS} times"
@@ -322,10 +323,10 @@ def _fetch_once(
 ) -> bytes:
     place = place_of(url)
     if place is None:
-        raise WebFault(FetchResult.REFUSED, f"{_printable(url)} is not an https address of a host")
+        raise WebFault(FetchResult.REFUSED, "that is not an https address of a host")
     found = addresses.get(place.host, ())
     if not found:
-        problem = f"{_printable(url)}: the address of {place.host} was not asked for"
+        problem = f"the address of {place.host} was not asked for, and it is not looked up"
         raise WebFault(FetchResult.UNREACHABLE, problem)
     authorities_pem, encodings = manner
 

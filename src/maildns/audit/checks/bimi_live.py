@@ -118,6 +118,9 @@ def _certificate(
     yield from of_findings(mark.findings, evidence)
     if mark.until is None:
         return
+    if mark.picture and (picture is None or mark.picture != picture.svg):
+        # Providers that want a certificate show the picture in it (section 5.3, step 6).
+        yield from of_findings(_judged(mark.picture).findings, evidence, subject=found.url)
     if mark.trust is Trust.UNKNOWN:
         yield unknown(certificate_rules.UNTRUSTED, found.url, mark.trust_says, evidence)
     wrong = {one.rule for one in mark.findings}
