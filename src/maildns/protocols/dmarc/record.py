@@ -230,16 +230,21 @@ def read(text: str) -> DmarcRecord | None:
     return reading.record if reading else None
 
 
+def is_dmarc(text: str) -> bool:
+    """Whether receivers take *text* for a DMARC record (RFC 9989 section 4.8)."""
+    return text.startswith("v=DMARC1;") or _VERSION.match(text) is not None
+
+
 def read_leniently(text: str) -> Reading | None:
     """Like `read`, and tell which tags were dropped."""
-    if not _VERSION.match(text):
+    if not is_dmarc(text):
         return None
     return _read(text) if len(text) > 1000 else _read_cached(text)
 
 
 def read_as_rfc7489(text: str) -> Reading | None:
     """Like `read_leniently`, by a reader to whom `np`, `t` and `psd` are unknown tags."""
-    if not _VERSION.match(text):
+    if not is_dmarc(text):
         return None
     return _read(text, _NEW_TAGS) if len(text) > 1000 else _read_cached(text, _NEW_TAGS)
 
