@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
+from maildns.frozen import replacing
 
 R = TypeVar("R")
 
@@ -173,6 +174,8 @@ class Answer:
         return self.aliases[-1] if self.aliases else self.question.name
 
 
+_replaced = replacing(Answer)
+
 Questions: TypeAlias = Sequence[Question]
 Answers: TypeAlias = Sequence[Answer]
 Inquiry: TypeAlias = Generator[Questions, Answers, R]
@@ -182,11 +185,15 @@ class Together:
     """
     Runs inquiries in step and remembers the answers, so that nothing is asked twice.
 
-    The rounds are as many as the longest of them needs, not the sum.
+    The rounds are as many as the longest of them needs, not the sum. Where a name was said not to
+    exist, no other type is asked for there in a later round: the answer says it of all types
+    (RFC 8020). A server that says so of a name that has records is believed no further.
     """
 
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
+        self._absent: dict[str, Answer] = {}
+        self._present: set[str] = set()
 
     def run(self, inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
@@ -202,10 +209,31 @@ class Together:
         return verdicts
 
     def _ask(self, questions: Questions) -> Inquiry[None]:
-        known = self.known
-        new = [one for one in dict.fromkeys(questions) if one not in known]
+        known, absent = self.known, self._absent
+        new = []
+        for one in dict.fromkeys(questions):
+            if one in known:
+                continue
+            nothing = absent.get(one.name) if type(one) is Question else None
+            if nothing is None:
+                new.append(one)
+            else:
+                known[one] = _replaced(nothing, question=one)
         if new:
-            known.update(zip(new, (yield new), strict=True))
+            answers = yield new
+            known.update(zip(new, answers, strict=True))
+            self._learn(answers)
+
+    def _learn(self, answers: Answers) -> None:
+        absent, present = self._absent, self._present
+        for answer in answers:
+            name = answer.question.name
+            if answer.outcome is _NO_NAME:
+                if not answer.aliases and name not in present and type(answer.question) is Question:
+                    absent[name] = answer
+            elif not answer.failed:
+                present.add(name)
+                absent.pop(name, None)
 
     def _advance(
         self,

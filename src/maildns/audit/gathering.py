@@ -8,7 +8,7 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
@@ -18,6 +18,7 @@ from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
 from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
+from maildns.frozen import replacing
 from maildns.protocols import (
     addresses,
     bimi,
@@ -38,6 +39,7 @@ MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
 MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
 MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
 MAX_REPORT_HOSTS = 10  # that reports shall go to
+_replaced = replacing(Answer)
 _PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "SPF")
 
 
@@ -69,7 +71,8 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     first = yield from together.run(_first_round(domain))
     mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
     together.known.update(absent)
-    hosts = (domain, *mail.names) if mail.names else (domain,)
+    # A host's own record matters where senders find TLSA records there.
+    hosts = (domain, *(one.host for one in tlsa.hosts if one.result is dane.LookupResult.DANE))
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
@@ -123,24 +126,29 @@ def _first_round(domain: str) -> list[Inquiry[Any]]:
         bimi.record_lookup(domain),
         zone_facts(domain),
         _services(domain),
-        _ask(_plain_questions(domain)),
+        _plain(domain),
     ]
 
 
-def _plain_questions(domain: str) -> list[Question]:
-    """What is asked whatever the answers are."""
+def _plain(domain: str) -> Inquiry[None]:
+    """
+    Ask what is asked whatever the answers are.
+
+    Of names that few have, a second type comes later: one that is said not to exist is not asked
+    for again.
+    """
     below = (
         f"_domainkey.{domain}",
         f"*._domainkey.{domain}",
         f"_smtp._tls.{domain}",
         f"*.{domain}",
     )
-    return [
+    yield [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
-        *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
-        Question(f"*.{domain}", "MX"),
+        Question(f"mta-sts.{domain}", "A"),
     ]
+    yield [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
 
 
 def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
@@ -150,7 +158,7 @@ def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     questions = [Question(f"{label}.{below}", "SRV") for label in labels]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
-        return {one: replace(home, question=one) for one in questions}
+        return {one: _replaced(home, question=one) for one in questions}
     yield questions
     return {}
 
@@ -173,10 +181,6 @@ def _zone_and_servers(
         return zone
     more = direct_dnssec(domain, zone.apex) if signed else []
     return (yield from ask_servers(zone, [*_direct_questions(domain), *more]))
-
-
-def _ask(questions: Sequence[Question]) -> Inquiry[None]:
-    yield tuple(questions)
 
 
 def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
