@@ -58,8 +58,15 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
     >>> weakest([DnssecStatus.SECURE, DnssecStatus.INSECURE, DnssecStatus.UNKNOWN]).value
     'insecure'
     """
-    order = (DnssecStatus.SECURE, DnssecStatus.UNKNOWN, DnssecStatus.INSECURE, DnssecStatus.BOGUS)
-    return max(statuses, key=order.index)
+    return max(statuses, key=_WEAKNESS.__getitem__)
+
+
+_WEAKNESS = {
+    DnssecStatus.SECURE: 0,
+    DnssecStatus.UNKNOWN: 1,
+    DnssecStatus.INSECURE: 2,
+    DnssecStatus.BOGUS: 3,
+}
 
 
 class Question(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any
 
 from maildns.ask import Answer, Outcome, Question
 from maildns.audit.facts.zone import ZoneFacts
@@ -72,7 +72,8 @@ class DnsFacts:
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
-        known = self.answers.get(cast("Question", (name, rrtype)))  # which equals the tuple it is
+        question: Any = (name, rrtype)  # which a question equals
+        known = self.answers.get(question)
         if known is not None:
             return known
         return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")
@@ -85,10 +86,14 @@ class DnsFacts:
     @property
     def exists(self) -> bool | None:
         """Whether there is such a domain; None where it cannot be known."""
-        outcomes = {self.answer(self.domain, rrtype).outcome for rrtype in ("MX", "TXT", "A")}
-        if Outcome.NO_NAME in outcomes:
-            return False
-        return True if outcomes & {Outcome.FOUND, Outcome.NO_DATA} else None
+        exists = None
+        for rrtype in ("MX", "TXT", "A"):
+            answer = self.answer(self.domain, rrtype)
+            if answer.outcome is Outcome.NO_NAME:
+                return False
+            if not answer.failed:
+                exists = True
+        return exists
 
     @property
     def receives(self) -> bool:
