@@ -14,9 +14,10 @@ by the thousand in a scan, or over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
@@ -79,6 +80,9 @@ class Question(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} {self.rrtype}"
 
+
+# As `Question(name, rrtype)`, from a pair; an audit makes dozens for each domain.
+question_of: Callable[[tuple[str, str]], Question] = partial(tuple.__new__, Question)
 
 _SERVER: int = 2
 _TRANSPORT: int = 3

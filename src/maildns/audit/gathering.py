@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step, question_of
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -144,8 +144,8 @@ def _plain(domain: str) -> Inquiry[None]:
         f"*.{domain}",
     )
     yield [
-        *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
-        *(Question(owner, "TXT") for owner in below),
+        *[question_of((domain, rrtype)) for rrtype in _PLAIN_TYPES],
+        *[question_of((owner, "TXT")) for owner in below],
         Question(f"mta-sts.{domain}", "A"),
     ]
     yield [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
@@ -155,7 +155,7 @@ def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
     below = f"_tcp.{domain}"
     labels = ("_autodiscover", *(one.label for one in clients.SERVICES))
-    questions = [Question(f"{label}.{below}", "SRV") for label in labels]
+    questions = [question_of((f"{label}.{below}", "SRV")) for label in labels]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
         return {one: _replaced(home, question=one) for one in questions}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildns.ask import Answer, Inquiry, Question
+from maildns.ask import Answer, Inquiry, Question, question_of
 from maildns.audit.facts import DnsFacts
 from maildns.dnsdata import AAAA, A, Srv
 from maildns.errors import RecordSyntaxError
@@ -28,7 +28,7 @@ def live_questions(
     domain: str, mail_hosts: Sequence[str], *, has_policy: bool = True
 ) -> Inquiry[None]:
     """Ask for the addresses of announced services and of the policy host, and for TLSA records."""
-    services = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in SERVICES]
+    services = yield [question_of((f"{one.label}._tcp.{domain}", "SRV")) for one in SERVICES]
     hosts = [record.target for answer in services for record in targets(answer)]
     asked = [*dict.fromkeys(hosts), *([f"mta-sts.{domain}"] if has_policy else [])]
     yield [

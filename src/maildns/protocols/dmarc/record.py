@@ -86,23 +86,13 @@ class ReportUri:
     @property
     def address(self) -> str:
         """The mail address of a `mailto:`, decoded; empty for another scheme."""
-        if self.scheme != "mailto":
-            return ""
-        written = self.uri.partition(":")[2].partition("?")[0]
-        return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), written)
+        return _address(self.uri)
 
     @property
     def host(self) -> str:
         """The domain that the reports go to, as a name; empty where there is none."""
-        if self.scheme == "mailto":
-            written = self.address.rpartition("@")[2] if "@" in self.address else ""
-        else:
-            authority = _AUTHORITY.match(self.uri.partition(":")[2])
-            written = authority[1] if authority else ""
-        try:
-            return name(written) if written else ""
-        except RecordSyntaxError:
-            return ""
+        uri = self.uri
+        return _host_kept(uri) if len(uri) <= _KEPT_URI else _host(uri)
 
     def __str__(self) -> str:
         if self.size_limit is None:
@@ -112,6 +102,31 @@ class ReportUri:
             if limit and limit % factor == 0:
                 unit = letter
         return f"{self.uri}!{limit // _UNITS[unit]}{unit}"
+
+
+def _address(uri: str) -> str:
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() != "mailto":
+        return ""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), rest.partition("?")[0])
+
+
+def _host(uri: str) -> str:
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() == "mailto":
+        _, at, written = _address(uri).rpartition("@")
+        written = written if at else ""
+    else:
+        authority = _AUTHORITY.match(rest)
+        written = authority[1] if authority else ""
+    try:
+        return name(written) if written else ""
+    except RecordSyntaxError:
+        return ""
+
+
+_KEPT_URI = 300  # characters
+_host_kept = lru_cache(maxsize=4096)(_host)  # a provider's address stands in many records
 
 
 @dataclass(frozen=True, slots=True)
