@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
+from maildns.frozen import quickly
 
 R = TypeVar("R")
 
@@ -171,6 +172,23 @@ class Answer:
     def owner(self) -> str:
         """The name at which the records stand, after all aliases."""
         return self.aliases[-1] if self.aliases else self.question.name
+
+
+_make_answer = quickly(Answer)
+
+
+def told_again(answer: Answer, question: Question, ttl_seconds: int | None) -> Answer:
+    """*answer* to another question that it answers just as well, or at another time."""
+    return _make_answer(
+        question,
+        answer.outcome,
+        answer.records,
+        ttl_seconds,
+        answer.dnssec,
+        answer.aliases,
+        answer.detail,
+        answer.seen,
+    )
 
 
 Questions: TypeAlias = Sequence[Question]
