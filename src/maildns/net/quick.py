@@ -196,31 +196,31 @@ def _negative_ttl(message: wire.Message, owner: str) -> int | None:
 class Evidence(Seen):
     """What is seen of a reply, read from its octets only when someone looks."""
 
-    __slots__ = ("_manner", "_question", "_wire")
+    __slots__ = ("manner", "question", "whole")
 
-    _question: Question
-    _manner: Manner
-    _wire: bytes
+    question: Question
+    manner: Manner
+    whole: bytes
 
     @property
     def server(self) -> str:
         """The server that replied."""
-        return self._manner.server
+        return self.manner.server
 
     @property
     def rcode(self) -> str:
         """What it says of the whole."""
-        return _RCODES[self._wire[3] & wire.RCODE]
+        return _RCODES[self.whole[3] & wire.RCODE]
 
     @property
     def authoritative(self) -> bool:
         """Whether it speaks with authority."""
-        return self._wire[2] << 8 & wire.AUTHORITATIVE != 0
+        return self.whole[2] << 8 & wire.AUTHORITATIVE != 0
 
     @property
     def octets(self) -> int:
         """The size of the message."""
-        return len(self._wire)
+        return len(self.whole)
 
     @property
     def signatures(self) -> tuple[Rdata, ...]:
@@ -245,21 +245,21 @@ class Evidence(Seen):
         return () if message is None else wire.rrsets(message, message.additional)
 
     def _message(self) -> wire.Message | None:
-        if not self._manner.direct:
+        if not self.manner.direct:
             return None
-        name = self._question.name
-        return wire.parse(self._wire, name, wire.question_in(self._wire, name))
+        name = self.question.name
+        return wire.parse(self.whole, name, wire.question_in(self.whole, name))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made_of = (self._question, self._manner, self._wire, self.milliseconds, self.at)
+        made_of = (self.question, self.manner, self.whole, self.milliseconds, self.at)
         return (_evidence, made_of)
 
     def packed(self, ttl_seconds: int | None) -> Packed:
         """The answer that this is seen of, small; of all replies this is the least that tells all."""
-        how = self._manner
+        how = self.manner
         return (
-            tuple(self._question),
-            self._wire,
+            tuple(self.question),
+            self.whole,
             self.milliseconds,
             self.at,
             ttl_seconds,
@@ -274,9 +274,9 @@ def _evidence(
     question: Question, manner: Manner, octets: bytes, milliseconds: float, at: float
 ) -> Seen:
     made = _draft_evidence()
-    made._question = question
-    made._manner = manner
-    made._wire = octets
+    made.question = question
+    made.manner = manner
+    made.whole = octets
     made.milliseconds = milliseconds
     made.at = at
     made.__class__ = Evidence
