@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
-from maildns.frozen import replacing
+from maildns.frozen import quickly
 
 R = TypeVar("R")
 
@@ -185,7 +185,22 @@ class Answer:
         return self.aliases[-1] if self.aliases else self.question.name
 
 
-_replaced = replacing(Answer)
+_make_answer = quickly(Answer)
+
+
+def told_again(answer: Answer, question: Question, ttl_seconds: int | None) -> Answer:
+    """*answer* to another question that it answers just as well, or at another time."""
+    return _make_answer(
+        question,
+        answer.outcome,
+        answer.records,
+        ttl_seconds,
+        answer.dnssec,
+        answer.aliases,
+        answer.detail,
+        answer.seen,
+    )
+
 
 Questions: TypeAlias = Sequence[Question]
 Answers: TypeAlias = Sequence[Answer]
@@ -229,7 +244,7 @@ class Together:
             if nothing is None:
                 new.append(one)
             else:
-                known[one] = _replaced(nothing, question=one)
+                known[one] = told_again(nothing, one, nothing.ttl_seconds)
         if new:
             answers = yield new
             known.update(zip(new, answers, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields, make_dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
@@ -37,6 +38,17 @@ def quickly(cls: Callable[P, T]) -> Callable[P, T]:
         return made_one
 
     return made
+
+
+def unlocked(cls: type[T]) -> Any:
+    """
+    A maker of empty values of *cls*, a subclass with slots of a frozen dataclass.
+
+    They can be written to until they are given their true class by `__class__`, which locks them.
+    """
+    slots = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
+    draft: Any = type(f"{cls.__name__}Draft", cls.__bases__, slots)
+    return partial(object.__new__, draft)
 
 
 def replacing(cls: type[T]) -> Callable[..., T]:

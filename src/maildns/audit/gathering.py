@@ -11,14 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step, question_of
+from maildns.ask import (
+    Answer,
+    Inquiry,
+    Outcome,
+    Question,
+    Together,
+    in_step,
+    question_of,
+    told_again,
+)
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
 from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
-from maildns.frozen import replacing
 from maildns.protocols import (
     addresses,
     bimi,
@@ -39,7 +47,6 @@ MAX_ADDRESSES = 40  # of mail hosts, whose names are looked up
 MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
 MAX_SENDERS = 10  # addresses of mail hosts that are tried against the domain's SPF record
 MAX_REPORT_HOSTS = 10  # that reports shall go to
-_replaced = replacing(Answer)
 _PLAIN_TYPES = ("A", "AAAA", "MX", "TXT", "NS", "SOA", "CAA", "DS", "DNSKEY", "SPF")
 
 
@@ -158,7 +165,7 @@ def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     questions = [question_of((f"{label}.{below}", "SRV")) for label in labels]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
-        return {one: _replaced(home, question=one) for one in questions}
+        return {one: told_again(home, one, home.ttl_seconds) for one in questions}
     yield questions
     return {}
 
