@@ -31,6 +31,7 @@ from maildns.net.bulk import IN_FLIGHT, run_in_batches
 from maildns.net.drivers import run
 from maildns.net.quick import pack, unpack
 from maildns.net.resolver import Resolver
+from maildns.protocols.dmarc.older import registered_domain
 
 WORTH_A_PROCESS = 150  # domains; starting one costs as much as checking some dozens
 MAX_PROCESSES = 8
@@ -96,6 +97,7 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
     # A fork of several threads may hold locks for ever; where there is but one, it is the fastest.
     alone = sys.platform == "linux" and threading.active_count() == 1
     context: Any = get_context("fork" if alone else "spawn")
+    registered_domain("example.com")  # reads the public suffix list once, and not in each process
     part = Job(
         job.resolver, job.scope, job.now, job.deadline_seconds, max(1, job.in_flight // processes)
     )
