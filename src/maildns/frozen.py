@@ -46,8 +46,10 @@ def unlocked(cls: type[T]) -> Any:
 
     They can be written to until they are given their true class by `__class__`, which locks them.
     """
-    slots = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
-    draft: Any = type(f"{cls.__name__}Draft", cls.__bases__, slots)
+    # With both of them undone, attributes are set without a detour.
+    undone = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    slots = {"__slots__": cls.__dict__["__slots__"]}
+    draft: Any = type(f"{cls.__name__}Draft", cls.__bases__, slots | undone)
     return partial(object.__new__, draft)
 
 

@@ -8,10 +8,19 @@ judge. So the bulk driver is fast where it is plain and right where it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from maildns.ask import Answer, DirectQuestion, DnssecStatus, Outcome, Question, Seen
+from maildns.ask import (
+    Answer,
+    DirectQuestion,
+    DnssecStatus,
+    Outcome,
+    Question,
+    Seen,
+    told_again,
+)
 from maildns.dnsdata import Cname, Rdata, RRset, is_within
 from maildns.frozen import quickly, unlocked
 from maildns.net import wire
@@ -82,8 +91,8 @@ class Asked:
     manner: Manner
 
 
-# The words of the question, the octets, the milliseconds, the time, the TTL, and how it was asked.
-Packed: TypeAlias = tuple[tuple[str, ...], bytes, float, float, int | None, tuple[Any, ...]]
+# The manners in which was asked, and the answers: each a tuple of plain values, or whole.
+Packed: TypeAlias = tuple[list[tuple[Any, ...]], list[Any]]
 
 _answer = quickly(Answer)
 
@@ -254,18 +263,6 @@ class Evidence(Seen):
         made_of = (self.question, self.manner, self.whole, self.milliseconds, self.at)
         return (_evidence, made_of)
 
-    def packed(self, ttl_seconds: int | None) -> Packed:
-        """The answer that this is seen of, small; of all replies this is the least that tells all."""
-        how = self.manner
-        return (
-            tuple(self.question),
-            self.whole,
-            self.milliseconds,
-            self.at,
-            ttl_seconds,
-            how.packed,
-        )
-
 
 _draft_evidence = unlocked(Evidence)
 
@@ -284,21 +281,51 @@ def _evidence(
     return seen
 
 
-def pack(answer: Answer) -> Packed | Answer:
-    """*answer* in a form that another process is given fast; `unpack` makes it whole there."""
-    seen = answer.seen
-    return seen.packed(answer.ttl_seconds) if isinstance(seen, Evidence) else answer
+def pack(answers: Iterable[Answer]) -> Packed:
+    """
+    *answers* in a form that another process is given fast; `unpack` makes them whole there.
+
+    Of a reply its octets are the least that tells all.
+    """
+    manners: dict[int, tuple[int, Manner]] = {}
+    rows: list[Any] = []
+    for answer in answers:
+        seen = answer.seen
+        if not isinstance(seen, Evidence):
+            rows.append(answer)
+            continue
+        manner, asked = seen.manner, seen.question
+        known = manners.get(id(manner))
+        if known is None:
+            known = manners[id(manner)] = len(manners), manner
+        # What is asked of one server itself has more words; some answers are to several questions.
+        words: tuple[str, ...] = asked
+        more = None
+        if len(words) > 2 or answer.question != asked:
+            more = words[2:], tuple(answer.question)
+        times = (seen.milliseconds, seen.at, answer.ttl_seconds)
+        rows.append((known[0], asked[0], asked[1], seen.whole, *times, more))
+    return [manner.packed for _, manner in manners.values()], rows
 
 
-def unpack(packed: Packed | Answer) -> Answer:
-    """The answer that `pack` was given."""
-    if isinstance(packed, Answer):
-        return packed
-    words, octets, milliseconds, at, ttl, how = packed
-    manner = Manner(*how)
-    question = DirectQuestion(*words) if manner.direct else Question(*words)
-    section = wire.question_in(octets, question.name)
-    answer = understand(Asked(question, section, manner), octets, milliseconds, at)
+def unpack(packed: Packed) -> list[Answer]:
+    """The answers that `pack` was given."""
+    manners, rows = packed
+    made = [Manner(*one) for one in manners]
+    return [row if isinstance(row, Answer) else _unpacked(made, *row) for row in rows]
+
+
+def _unpacked(manners: list[Manner], number: int, *row: Any) -> Answer:
+    name, rrtype, octets, milliseconds, at, ttl, more = row
+    servers, other = more or ((), None)
+    asked = _question(name, rrtype, *servers)
+    section = wire.question_in(octets, name)
+    answer = understand(Asked(asked, section, manners[number]), octets, milliseconds, at)
     if answer is None:
         raise AssertionError("what was understood once is understood again")
-    return answer if answer.ttl_seconds == ttl else replace(answer, ttl_seconds=ttl)
+    question = _question(*other) if other else asked
+    return told_again(answer, question, ttl)
+
+
+def _question(*words: str) -> Question:
+    return Question(*words) if len(words) == 2 else DirectQuestion(*words)
