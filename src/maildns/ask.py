@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
@@ -59,10 +59,10 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
     >>> weakest([DnssecStatus.SECURE, DnssecStatus.INSECURE, DnssecStatus.UNKNOWN]).value
     'insecure'
     """
-    return max(statuses, key=_WEAKNESS.__getitem__)
+    return max(statuses, key=_STRENGTH.__getitem__)
 
 
-_WEAKNESS = {
+_STRENGTH = {
     DnssecStatus.SECURE: 0,
     DnssecStatus.UNKNOWN: 1,
     DnssecStatus.INSECURE: 2,
@@ -211,65 +211,31 @@ class Together:
     """
     Runs inquiries in step and remembers the answers, so that nothing is asked twice.
 
-    The rounds are as many as the longest of them needs, not the sum. Where a name was said not to
-    exist, no other type is asked for there in a later round: the answer says it of all types
-    (RFC 8020). A server that says so of a name that has records is believed no further.
+    The rounds are as many as the longest of them needs, not the sum. Of a name that does not exist
+    no further type is asked: its answer is the same (RFC 2308 section 5).
     """
 
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
-        self._absent: dict[str, Answer] = {}
-        self._present: set[str] = set()
+        self._gone: dict[str, Answer] = {}  # names that do not exist, as one answer says
+        self._there: set[str] = set()  # names that do exist, as one answer says
 
-    def run(self, inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
+    def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
-        verdicts: list[Any] = [None] * len(inquiries)
-        waiting: dict[int, Questions] = {}
-        for at, inquiry in enumerate(inquiries):
-            self._advance(at, inquiry, None, waiting, verdicts)
-        while waiting:
-            yield from self._ask([one for asked in waiting.values() for one in asked])
-            for at, asked in list(waiting.items()):
-                del waiting[at]
-                self._advance(at, inquiries[at], asked, waiting, verdicts)
-        return verdicts
+        running: list[_Step] = [(at, one, None) for at, one in enumerate(inquiries)]
+        verdicts: list[Any] = [None] * len(running)
+        while True:
+            running = [step for one in running if (step := self._advanced(*one, verdicts))]
+            if not running:
+                return verdicts
+            new = self._unknown([one for _, _, asked in running for one in asked or ()])
+            if new:
+                self._learn(new, (yield new))
 
-    def _ask(self, questions: Questions) -> Inquiry[None]:
-        known, absent = self.known, self._absent
-        new = []
-        for one in dict.fromkeys(questions):
-            if one in known:
-                continue
-            nothing = absent.get(one.name) if type(one) is Question else None
-            if nothing is None:
-                new.append(one)
-            else:
-                known[one] = told_again(nothing, one, nothing.ttl_seconds)
-        if new:
-            answers = yield new
-            known.update(zip(new, answers, strict=True))
-            self._learn(answers)
-
-    def _learn(self, answers: Answers) -> None:
-        absent, present = self._absent, self._present
-        for answer in answers:
-            name = answer.question.name
-            if answer.outcome is _NO_NAME:
-                if not answer.aliases and name not in present and type(answer.question) is Question:
-                    absent[name] = answer
-            elif not answer.failed:
-                present.add(name)
-                absent.pop(name, None)
-
-    def _advance(
-        self,
-        at: int,
-        inquiry: Inquiry[Any],
-        asked: Questions | None,
-        waiting: dict[int, Questions],
-        verdicts: list[Any],
-    ) -> None:
-        """Take one inquiry as far as what is known carries it."""
+    def _advanced(
+        self, at: int, inquiry: Inquiry[Any], asked: Questions | None, verdicts: list[Any]
+    ) -> _Step | None:
+        """One inquiry, taken as far as what is known carries it; None where it has ended."""
         known = self.known.get
         try:
             if asked is None:
@@ -278,8 +244,37 @@ class Together:
                 asked = inquiry.send(cast("list[Answer]", answers))
         except StopIteration as stop:
             verdicts[at] = stop.value
-        else:
-            waiting[at] = asked
+            return None
+        return at, inquiry, asked
+
+    def _unknown(self, questions: Questions) -> list[Question]:
+        """Those of *questions* that must be asked, each once."""
+        known, gone = self.known, self._gone
+        new = [one for one in dict.fromkeys(questions) if one not in known]
+        if gone.keys().isdisjoint(map(_name_of, new)):
+            return new
+        asked = []
+        for one in new:
+            answer = gone.get(one[0])
+            if answer is None or one[0] in self._there or isinstance(one, DirectQuestion):
+                asked.append(one)
+            else:
+                known[one] = told_again(answer, one, answer.ttl_seconds)
+        return asked
+
+    def _learn(self, questions: Questions, answers: Answers) -> None:
+        for one, answer in zip(questions, answers, strict=True):
+            self.known[one] = answer
+            if answer.outcome is _NO_NAME:
+                # What an alias leads to does not exist, but the alias does.
+                if not answer.aliases and not isinstance(one, DirectQuestion):
+                    self._gone[one[0]] = answer
+            elif answer.outcome is not _UNREACHABLE:
+                self._there.add(one[0])
+
+
+_Step: TypeAlias = tuple[int, Inquiry[Any], Questions | None]
+_name_of = itemgetter(0)
 
 
 def in_step(inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:

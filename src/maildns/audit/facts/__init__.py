@@ -50,7 +50,8 @@ class DnsFacts:
     that fails everything; `addresses` the names of each address of a mail host; `caa` the records
     that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
     of a mail host that calls itself by the host's name, `own_spf` that of the same address when it
-    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host.
+    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host with
+    DANE.
     """
 
     domain: str
@@ -72,8 +73,8 @@ class DnsFacts:
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
-        question: Any = (name, rrtype)  # which a question equals
-        known = self.answers.get(question)
+        answers: Mapping[Any, Answer] = self.answers  # a question equals the tuple that it is
+        known = answers.get((name, rrtype))
         if known is not None:
             return known
         return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")

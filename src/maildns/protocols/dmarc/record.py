@@ -81,18 +81,17 @@ class ReportUri:
     @property
     def scheme(self) -> str:
         """`mailto`, `https` ..., in lower case."""
-        return self.uri.partition(":")[0].lower()
+        return _scheme(self.uri)
 
     @property
     def address(self) -> str:
         """The mail address of a `mailto:`, decoded; empty for another scheme."""
-        return _address(self.uri)
+        return _address(self.uri) if self.scheme == "mailto" else ""
 
     @property
     def host(self) -> str:
         """The domain that the reports go to, as a name; empty where there is none."""
-        uri = self.uri
-        return _host_kept(uri) if len(uri) <= _KEPT_URI else _host(uri)
+        return _host(self.uri)
 
     def __str__(self) -> str:
         if self.size_limit is None:
@@ -104,29 +103,28 @@ class ReportUri:
         return f"{self.uri}!{limit // _UNITS[unit]}{unit}"
 
 
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0].lower()
+
+
 def _address(uri: str) -> str:
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() != "mailto":
-        return ""
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), rest.partition("?")[0])
+    written = uri.partition(":")[2].partition("?")[0]
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), written)
 
 
+@lru_cache(maxsize=8192)
 def _host(uri: str) -> str:
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() == "mailto":
-        _, at, written = _address(uri).rpartition("@")
-        written = written if at else ""
+    """Remembered, for it is asked for at each check of the same address."""
+    if _scheme(uri) == "mailto":
+        address = _address(uri)
+        written = address.rpartition("@")[2] if "@" in address else ""
     else:
-        authority = _AUTHORITY.match(rest)
+        authority = _AUTHORITY.match(uri.partition(":")[2])
         written = authority[1] if authority else ""
     try:
         return name(written) if written else ""
     except RecordSyntaxError:
         return ""
-
-
-_KEPT_URI = 300  # characters
-_host_kept = lru_cache(maxsize=4096)(_host)  # a provider's address stands in many records
 
 
 @dataclass(frozen=True, slots=True)
