@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step, told_again
+from maildns.ask import (
+    Answer,
+    Inquiry,
+    Outcome,
+    Question,
+    Together,
+    in_step,
+    question_of,
+    told_again,
+)
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -88,10 +97,9 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
             _selectors(domain, scope),
             _zone_and_servers(domain, zone, policy_host, scope),
             live_questions(domain, mail.names, has_policy=sts.record is not None),
-            _ask(_later_questions(domain)),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, _, selectors, zone, *_ = second
+    reports, names, helo, permitted, sent, destinations, _, selectors, zone, _ = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -141,17 +149,12 @@ def _plain(domain: str) -> Inquiry[None]:
         f"_smtp._tls.{domain}",
         f"*.{domain}",
     )
-    return [
-        *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
-        *(Question(owner, "TXT") for owner in below),
+    yield [
+        *[question_of((domain, rrtype)) for rrtype in _PLAIN_TYPES],
+        *[question_of((owner, "TXT")) for owner in below],
         Question(f"mta-sts.{domain}", "A"),
     ]
     yield [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
-
-
-def _later_questions(domain: str) -> list[Question]:
-    """What most often need not be asked, since the name is known not to exist."""
-    return [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
 
 
 def _reporting(domain: str, tlsa: dane.DomainLookup) -> tuple[str, ...]:
@@ -166,7 +169,7 @@ _SERVICE_LABELS = ("_autodiscover", *(one.label for one in clients.SERVICES))
 def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
     below = f"_tcp.{domain}"
-    questions = [Question(f"{label}.{below}", "SRV") for label in _SERVICE_LABELS]
+    questions = [question_of((f"{label}.{below}", "SRV")) for label in _SERVICE_LABELS]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
         return {one: told_again(home, one, home.ttl_seconds) for one in questions}
