@@ -175,7 +175,11 @@ def reverse_name(address: ipaddress.IPv4Address | ipaddress.IPv6Address | str) -
     >>> reverse_name("192.0.2.1")
     '1.2.0.192.in-addr.arpa'
     """
-    return ipaddress.ip_address(address).reverse_pointer
+    found = ipaddress.ip_address(address) if isinstance(address, str) else address
+    if found.version == 4:
+        first, second, third, fourth = found.packed
+        return f"{fourth}.{third}.{second}.{first}.in-addr.arpa"
+    return found.reverse_pointer
 
 
 # --- record data ----------------------------------------------------------------------

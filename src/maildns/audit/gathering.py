@@ -8,10 +8,19 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
+from maildns.ask import (
+    Answer,
+    Inquiry,
+    Outcome,
+    Question,
+    Together,
+    in_step,
+    question_of,
+    told_again,
+)
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -69,7 +78,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     first = yield from together.run(_first_round(domain))
     mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
     together.known.update(absent)
-    hosts = (domain, *mail.names) if mail.names else (domain,)
+    hosts = _reporting(domain, tlsa)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
@@ -78,7 +87,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
     second = yield from together.run(
         [
-            in_step([_reports(host) for host in dict.fromkeys(hosts)]),
+            in_step([_reports(host) for host in hosts]),
             in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
             _spf_of(ips, ""),
             in_step([caa.relevant(host) for host in certified]),
@@ -100,7 +109,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         dmarc={"rfc9989": newer, "rfc7489": older},
         destinations=destinations,
         sts=sts,
-        reports=dict(zip(dict.fromkeys(hosts), reports, strict=True)),
+        reports=dict(zip(hosts, reports, strict=True)),
         bimi=picture,
         selectors=selectors,
         addresses={ip: one for (_, ip), one in zip(ips, names, strict=True)},
@@ -123,34 +132,47 @@ def _first_round(domain: str) -> list[Inquiry[Any]]:
         bimi.record_lookup(domain),
         zone_facts(domain),
         _services(domain),
-        _ask(_plain_questions(domain)),
+        _plain(domain),
     ]
 
 
-def _plain_questions(domain: str) -> list[Question]:
-    """What is asked whatever the answers are."""
+def _plain(domain: str) -> Inquiry[None]:
+    """
+    Ask what is asked whatever the answers are.
+
+    Of names that few have, a second type comes later: one that is said not to exist is not asked
+    for again.
+    """
     below = (
         f"_domainkey.{domain}",
         f"*._domainkey.{domain}",
         f"_smtp._tls.{domain}",
         f"*.{domain}",
     )
-    return [
-        *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
-        *(Question(owner, "TXT") for owner in below),
-        *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
-        Question(f"*.{domain}", "MX"),
+    yield [
+        *[question_of((domain, rrtype)) for rrtype in _PLAIN_TYPES],
+        *[question_of((owner, "TXT")) for owner in below],
+        Question(f"mta-sts.{domain}", "A"),
     ]
+    yield [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
+
+
+def _reporting(domain: str, tlsa: dane.DomainLookup) -> tuple[str, ...]:
+    """The domain, and those of its mail hosts that senders may look for a TLS-RPT record at."""
+    by_dane = (one.host for one in tlsa.hosts if one.result is dane.LookupResult.DANE)
+    return tuple(dict.fromkeys((domain, *by_dane)))
+
+
+_SERVICE_LABELS = ("_autodiscover", *(one.label for one in clients.SERVICES))
 
 
 def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
     below = f"_tcp.{domain}"
-    labels = ("_autodiscover", *(one.label for one in clients.SERVICES))
-    questions = [Question(f"{label}.{below}", "SRV") for label in labels]
+    questions = [question_of((f"{label}.{below}", "SRV")) for label in _SERVICE_LABELS]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
-        return {one: replace(home, question=one) for one in questions}
+        return {one: told_again(home, one, home.ttl_seconds) for one in questions}
     yield questions
     return {}
 
@@ -173,10 +195,6 @@ def _zone_and_servers(
         return zone
     more = direct_dnssec(domain, zone.apex) if signed else []
     return (yield from ask_servers(zone, [*_direct_questions(domain), *more]))
-
-
-def _ask(questions: Sequence[Question]) -> Inquiry[None]:
-    yield tuple(questions)
 
 
 def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:

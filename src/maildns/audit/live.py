@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildns.ask import Answer, Inquiry, Question
+from maildns.ask import Answer, Inquiry, Question, question_of
 from maildns.audit.facts import DnsFacts
 from maildns.dnsdata import AAAA, A, Srv
 from maildns.errors import RecordSyntaxError
@@ -38,7 +38,7 @@ def live_questions(
 
     The web servers are those of the MTA-STS policy and of what the BIMI record *picture* names.
     """
-    services = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in SERVICES]
+    services = yield [question_of((f"{one.label}._tcp.{domain}", "SRV")) for one in SERVICES]
     hosts = [record.target for answer in services for record in targets(answer)]
     policy_host = [f"mta-sts.{domain}"] if has_policy else []
     asked = dict.fromkeys([*hosts, *policy_host, *document_hosts(picture)])

@@ -8,6 +8,7 @@ makes mail fail now and then, which is the hardest fault to find.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final
 
@@ -207,11 +208,9 @@ def _where(facts: Facts) -> Iterator[Result]:
     zone = facts.dns.zone
     every = sorted({one for host in zone.hosts for one in zone.addresses_of(host)})
     if len(zone.hosts) > 1 and every:
-        # RFC 2182 section 3.1 speaks of places; a /24 and a /48 are the least that is routed apart.
-        networks = {ip_network((one, 48 if ":" in one else 24), strict=False) for one in every}
-        families = {network.version for network in networks}
-        if len(networks) == len(families):
-            yield broken(NETWORK, zone.apex, f"all in {', '.join(sorted(map(str, networks)))}")
+        place = _one_place(tuple(every))
+        if place:
+            yield broken(NETWORK, zone.apex, f"all in {place}")
     answers = [one for host in zone.hosts for one in zone.addresses[host]]
     if any(one.failed for one in answers):
         return
@@ -221,6 +220,15 @@ def _where(facts: Facts) -> Iterator[Result]:
         yield broken(IPV6, zone.apex, f"name servers with an IPv6 address: {shown}")
     else:
         yield ok(IPV6, zone.apex, f"{len(having)} name servers have an IPv6 address")
+
+
+@lru_cache(maxsize=1024)  # many zones have the same servers
+def _one_place(addresses: tuple[str, ...]) -> str:
+    """The networks that all *addresses* are in, one of each family; empty where there are more."""
+    # RFC 2182 section 3.1 speaks of places; a /24 and a /48 are the least that is routed apart.
+    networks = {ip_network((one, 48 if ":" in one else 24), strict=False) for one in addresses}
+    families = {network.version for network in networks}
+    return ", ".join(sorted(map(str, networks))) if len(networks) == len(families) else ""
 
 
 # --- each server by itself ------------------------------------------------------------

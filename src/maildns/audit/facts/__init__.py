@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any
 
 from maildns.ask import Answer, Outcome, Question
 from maildns.audit.facts.zone import ZoneFacts
@@ -51,7 +51,8 @@ class DnsFacts:
     that fails everything; `addresses` the names of each address of a mail host; `caa` the records
     that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
     of a mail host that calls itself by the host's name, `own_spf` that of the same address when it
-    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host.
+    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host with
+    DANE.
     """
 
     domain: str
@@ -73,7 +74,8 @@ class DnsFacts:
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
-        known = self.answers.get(cast("Question", (name, rrtype)))  # which equals the tuple it is
+        answers: Mapping[Any, Answer] = self.answers  # a question equals the tuple that it is
+        known = answers.get((name, rrtype))
         if known is not None:
             return known
         return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")
@@ -86,10 +88,14 @@ class DnsFacts:
     @property
     def exists(self) -> bool | None:
         """Whether there is such a domain; None where it cannot be known."""
-        outcomes = {self.answer(self.domain, rrtype).outcome for rrtype in ("MX", "TXT", "A")}
-        if Outcome.NO_NAME in outcomes:
-            return False
-        return True if outcomes & {Outcome.FOUND, Outcome.NO_DATA} else None
+        exists = None
+        for rrtype in ("MX", "TXT", "A"):
+            answer = self.answer(self.domain, rrtype)
+            if answer.outcome is Outcome.NO_NAME:
+                return False
+            if not answer.failed:
+                exists = True
+        return exists
 
     @property
     def receives(self) -> bool:

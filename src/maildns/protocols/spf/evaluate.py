@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import TypeAlias
 
 from maildns import dnsdata
-from maildns.ask import Answer, Inquiry, Outcome, Question
+from maildns.ask import Answer, Inquiry, Outcome, Question, question_of
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
@@ -48,8 +48,7 @@ _ADDRESS_RECORDS = (dnsdata.A, dnsdata.AAAA)
 _UNDER_WAY = (0, "", "", "", 1, False)
 _SAYS = {result: f"says {result.value}" for result in SpfResult}
 
-# As `Question(...)` and `SpfVerdict(...)`, from a tuple of their fields.
-_question: Callable[[tuple[str, str]], Question] = partial(tuple.__new__, Question)
+# As `SpfVerdict(...)`, from a tuple of its fields.
 _verdict: Callable[[tuple[SpfResult, str, str, Sequence[Step], int, int, str, str]], SpfVerdict] = (
     partial(tuple.__new__, SpfVerdict)
 )
@@ -95,7 +94,7 @@ def check_host(
         # RFC 7208 section 4.3: malformed, or not a multi-label name
         problem = f"{asked_for!r} cannot be a mail domain" if asked_for else "no domain is known"
         return SpfVerdict(_NONE, asked_for, problem=problem)
-    (answer,) = yield (_question((start, "TXT")),)
+    (answer,) = yield (question_of((start, "TXT")),)
     try:
         ready = _ready(answer)
     except Stop as stop:
@@ -254,7 +253,7 @@ class _Check:
             if target is None or ask.kind == "ptr":
                 matched, found = yield from self._seldom(ask, target)
             else:
-                (answer,) = yield (_question((target, ask.rrtype or self.client.rrtype)),)
+                (answer,) = yield (question_of((target, ask.rrtype or self.client.rrtype)),)
                 if ask.kind == "include":
                     ready = _included(ask, answer)
                     result = self._alone(ready, target, depth + 1) or (
@@ -330,7 +329,7 @@ class _Check:
             return False, f"{target} has no mail exchanger"
         first = hosts if len(hosts) == 1 else list(dict.fromkeys(hosts[:MAX_MX]))
         rrtype = self.client.rrtype
-        answers = yield [_question((host, rrtype)) for host in first]
+        answers = yield [question_of((host, rrtype)) for host in first]
         for host in answers:  # RFC 7208 section 5.4: in order of preference
             if host.outcome is not _FOUND and host.failed:
                 self._settle(host)

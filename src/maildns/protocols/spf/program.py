@@ -43,7 +43,7 @@ from maildns.protocols.spf.record import (
 )
 
 _START = f"{VERSION} "
-_MAX_KEPT = 8_192  # records
+MAX_KEPT = 8_192  # records
 _KEPT_OCTETS = 2_048  # longer texts are read each time, so that what is kept stays small
 _KEPT_WORD = 100  # characters; terms with macros take longest to read
 _SEEN = 1_024  # places for the hashes of texts that were met
@@ -182,7 +182,7 @@ def program(text: str) -> Program | RecordSyntaxError:
     if _seen[place] != mark:
         _seen[place] = mark
     elif len(text) <= _KEPT_OCTETS:
-        if len(_kept) >= _MAX_KEPT:
+        if len(_kept) >= MAX_KEPT:
             _kept.clear()  # what is still met comes back soon
         _kept[text] = made
     return made
