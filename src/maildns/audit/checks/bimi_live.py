@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from maildns.audit.facts import BimiDocuments, Facts
 from maildns.audit.live import document_urls
@@ -24,6 +25,9 @@ from maildns.net.web import Fetched, FetchResult
 from maildns.protocols.bimi import mark_rules as certificate_rules
 from maildns.protocols.bimi.authorities import trusted_roots
 from maildns.protocols.bimi.picture import TOO_LARGE, Picture, judge_picture
+
+if TYPE_CHECKING:
+    from maildns.protocols.bimi.mark import Mark
 
 _DRAFT = "draft-brand-indicators-for-message-identification-14"
 
@@ -118,30 +122,38 @@ def _certificate(
     yield from of_findings(mark.findings, evidence)
     if mark.until is None:
         return
-    if mark.picture and (picture is None or mark.picture != picture.svg):
-        # Providers that want a certificate show the picture in it (section 5.3, step 6).
-        yield from of_findings(_judged(mark.picture).findings, evidence, subject=found.url)
-    if mark.trust is Trust.UNKNOWN:
-        yield unknown(certificate_rules.UNTRUSTED, found.url, mark.trust_says, evidence)
-    wrong = {one.rule for one in mark.findings}
+    yield from _picture_within(mark, picture, found.url, evidence)
     kind = f"{mark.kind or 'certificate'} ({mark.mark_type or 'of no mark type'})"
     kept = {
-        certificate_rules.UNTRUSTED: f"a {kind} of {mark.organization}: {mark.trust_says}",
         certificate_rules.NAMES: f"it is for {', '.join(mark.names[:8])}",
         certificate_rules.EXPIRED: _until(mark.until, facts.now),
-        certificate_rules.OTHER_PICTURE: "the picture in it is the one that is served",
     }
+    if mark.trust is Trust.KNOWN:
+        says = f"a {kind} of {mark.organization}: {mark.trust_says}"
+        kept[certificate_rules.UNTRUSTED] = says
+    elif mark.trust is Trust.UNKNOWN:
+        yield unknown(certificate_rules.UNTRUSTED, found.url, mark.trust_says, evidence)
+    wrong = {one.rule for one in mark.findings}
     for one, says in kept.items():
-        if one.id in wrong or (
-            one is certificate_rules.UNTRUSTED and mark.trust is not Trust.KNOWN
-        ):
-            continue
-        if one is certificate_rules.OTHER_PICTURE and not (expected.picture and mark.picture):
-            yield not_applicable(one, found.url, "there are no two pictures to compare", evidence)
-        else:
+        if one.id not in wrong:
             yield ok(one, found.url, says, evidence)
     if mark.kind == "CMC":
         yield broken(certificate_rules.COMMON, found.url, f"it is a {kind}", evidence)
+
+
+def _picture_within(
+    mark: Mark, picture: Picture | None, url: str, evidence: Observation
+) -> Iterator[Result]:
+    """The picture in the certificate is the one that is served; otherwise it is judged by itself."""
+    rule = certificate_rules.OTHER_PICTURE
+    if picture is not None and picture.svg and picture.svg == mark.picture:
+        yield ok(rule, url, "the picture in it is the one that is served", evidence)
+        return
+    if picture is None or not picture.svg or not mark.picture:
+        yield not_applicable(rule, url, "there are no two pictures to compare", evidence)
+    if mark.picture:
+        # Providers that want a certificate show the picture in it (section 5.3, step 6).
+        yield from of_findings(_judged(mark.picture).findings, evidence, subject=url)
 
 
 def _until(until: datetime, now: datetime) -> str:

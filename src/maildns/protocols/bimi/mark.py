@@ -6,7 +6,7 @@ stands in the requirements of the BIMI Group ("MCR", Minimum Security Requiremen
 Mark Certificates). Not looked at are revocation and the proofs of Certificate Transparency, which
 take more than the file, and whether the mark is registered.
 
-This module loads `cryptography` where a certificate is at hand.
+This module loads `cryptography`; import it only where a certificate is at hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509 import Certificate
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from maildns.errors import InputError
 from maildns.finding import Finding, Fix
@@ -41,9 +45,7 @@ from maildns.protocols.dane.certificate import (
     extension,
     load_certificates,
 )
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+from maildns.protocols.dane.chain import issued
 
 PURPOSE: Final = "1.3.6.1.5.5.7.3.31"  # id-kp-BrandIndicatorforMessageIdentification
 PILOT: Final = "1.3.6.1.4.1.53087.4.1"
@@ -213,22 +215,16 @@ def _chain(octets: bytes) -> tuple[list[Certificate], list[str]]:
 
 
 def _is_authority(certificate: Certificate) -> bool:
-    from cryptography import x509
-
     constraints = extension(certificate, x509.BasicConstraints)
     return constraints is not None and constraints.ca
 
 
 def _purposes(certificate: Certificate) -> list[str] | None:
-    from cryptography import x509
-
     usage = extension(certificate, x509.ExtendedKeyUsage)
     return None if usage is None else [one.dotted_string for one in usage]
 
 
 def _extensions(certificate: Certificate) -> dict[str, object]:
-    from cryptography import x509
-
     try:
         return {one.oid.dotted_string: one.value for one in certificate.extensions}
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
@@ -245,8 +241,6 @@ def _printable(text: str) -> str:
 
 def _picture(leaf: Certificate) -> tuple[bytes, str]:
     """The picture within, unpacked, or why there is none."""
-    from cryptography import x509
-
     value = _extensions(leaf).get(logotype.OID)
     octets = value.value if isinstance(value, x509.UnrecognizedExtension) else b""
     try:
@@ -268,8 +262,6 @@ def _not_a_mark(leaf: Certificate) -> Iterator[str]:
 
 def _profile(leaf: Certificate, fields: dict[str, str]) -> Iterator[str]:
     """What its authority should have made otherwise (section 4, MCR section 7.1)."""
-    from cryptography.x509.oid import ExtensionOID
-
     extensions = _extensions(leaf)
     issued = leaf.not_valid_before_utc
     if set(_purposes(leaf) or ()) != {PURPOSE}:
@@ -363,10 +355,11 @@ def _trust(
     path, others = [chain[0]], list(chain[1:])
     while True:
         at = path[-1]
-        root = next((one for one in roots if one == at or _issued(at, one)), None)
+        depth = len(path) - 1
+        root = next((one for one in roots if one == at or issued(at, one, depth=depth)), None)
         if root is not None:
             return path, Trust.KNOWN, f"it was issued under {_called(root)}"
-        above = next((one for one in others if _issued(at, one) and one != at), None)
+        above = next((one for one in others if one != at and issued(at, one, depth=depth)), None)
         if above is None:
             return path, *_end(at)
         if _purposes(above) is not None and PURPOSE not in (_purposes(above) or ()):
@@ -374,18 +367,6 @@ def _trust(
             return path, Trust.NONE, says
         others.remove(above)
         path.append(above)
-
-
-def _issued(below: Certificate, above: Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
-    if below.issuer != above.subject or not _is_authority(above):
-        return False
-    try:
-        below.verify_directly_issued_by(above)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-    return True
 
 
 def _end(at: Certificate) -> tuple[Trust, str]:
@@ -404,8 +385,6 @@ def _called(certificate: Certificate) -> str:
     return _printable(_common_name(certificate.subject)) or "a nameless certificate"
 
 
-def _common_name(whose: object) -> str:
-    from cryptography.x509 import Name, NameOID
-
-    found = whose.get_attributes_for_oid(NameOID.COMMON_NAME) if isinstance(whose, Name) else []
+def _common_name(whose: x509.Name) -> str:
+    found = whose.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else ""
