@@ -28,12 +28,14 @@ from maildns.audit.facts import Facts
 from maildns.audit.gathering import Scope, gather
 from maildns.audit.registry import judge
 from maildns.audit.result import Evidence, Result, Status
+from maildns.audit.selectors import common_selectors
 from maildns.finding import Fix
 from maildns.frozen import unlocked
 from maildns.net.bulk import IN_FLIGHT, run_in_batches
 from maildns.net.drivers import run
 from maildns.net.quick import pack, unpack
 from maildns.net.resolver import Resolver
+from maildns.protocols.dmarc.older import registered_domain
 
 WORTH_A_PROCESS = 150  # domains; starting one costs as much as checking some dozens
 MAX_PROCESSES = 8
@@ -99,6 +101,8 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
     # A fork of several threads may hold locks for ever; where there is but one, it is the fastest.
     alone = sys.platform == "linux" and threading.active_count() == 1
     context: Any = get_context("fork" if alone else "spawn")
+    if alone:
+        _load()
     part = Job(
         job.resolver, job.scope, job.now, job.deadline_seconds, max(1, job.in_flight // processes)
     )
@@ -120,6 +124,12 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
             connection.close()
             process.terminate()
             process.join()
+
+
+def _load() -> None:
+    """Read what each process would else have to read for itself."""
+    registered_domain("example.com")
+    common_selectors()
 
 
 def _received(job: Job, connection: Connection, running: dict[Connection, Any]) -> Iterator[Audit]:
