@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step, told_again
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, told_again
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -76,22 +76,24 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     certified = _certified_names(domain, mail, sts)
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
-    second = yield from together.run(
+    second = yield from together.run_groups(
         [
-            in_step([_reports(host) for host in hosts]),
-            in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
+            [
+                _destinations(owner, record),
+                _selectors(domain, scope),
+                _zone_and_servers(domain, zone, policy_host, scope),
+                _ask_mail_hosts(_report_hosts(record)),
+                live_questions(domain, mail.names, has_policy=sts.record is not None),
+                _ask(_later_questions(domain)),
+            ],
+            [_reports(host) for host in hosts],
+            [addresses.forward_confirmed(ip) for _, ip in ips],
             _spf_of(ips, ""),
-            in_step([caa.relevant(host) for host in certified]),
+            [caa.relevant(host) for host in certified],
             _spf_of(own, f"postmaster@{domain}"),
-            _destinations(owner, record),
-            _ask_mail_hosts(_report_hosts(record)),
-            _selectors(domain, scope),
-            _zone_and_servers(domain, zone, policy_host, scope),
-            live_questions(domain, mail.names, has_policy=sts.record is not None),
-            _ask(_later_questions(domain)),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, _, selectors, zone, *_ = second
+    (destinations, selectors, zone, *_), reports, names, helo, permitted, sent = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -198,9 +200,9 @@ def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
+def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> list[Inquiry[spf.SpfVerdict]]:
     """What receivers say of mail from *sender* that comes from each of *places*."""
-    return in_step([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+    return [spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places]
 
 
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:
