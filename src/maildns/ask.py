@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
@@ -232,6 +233,11 @@ class Together:
             new = self._unknown([one for _, _, asked in running for one in asked or ()])
             if new:
                 self._learn(new, (yield new))
+
+    def run_groups(self, groups: Sequence[Sequence[Inquiry[Any]]]) -> Inquiry[list[list[Any]]]:
+        """Like `run`, the verdicts in groups as the inquiries are."""
+        verdicts = iter((yield from self.run([one for group in groups for one in group])))
+        return [list(islice(verdicts, len(group))) for group in groups]
 
     def _advanced(
         self, at: int, inquiry: Inquiry[Any], asked: Questions | None, verdicts: list[Any]

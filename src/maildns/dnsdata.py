@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from socket import inet_ntoa
 from typing import ClassVar
 
 import idna
@@ -182,6 +183,16 @@ def reverse_name(address: ipaddress.IPv4Address | ipaddress.IPv6Address | str) -
     return found.reverse_pointer
 
 
+def address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """
+    What `str` makes of *address*, several times as fast for IPv4.
+
+    >>> address_text(ipaddress.ip_address("192.0.2.1"))
+    '192.0.2.1'
+    """
+    return inet_ntoa(address.packed) if address.version == 4 else str(address)
+
+
 # --- record data ----------------------------------------------------------------------
 
 
@@ -193,7 +204,7 @@ class A:
     address: ipaddress.IPv4Address
 
     def __str__(self) -> str:
-        return str(self.address)
+        return address_text(self.address)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,16 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import (
-    Answer,
-    Inquiry,
-    Outcome,
-    Question,
-    Together,
-    in_step,
-    question_of,
-    told_again,
-)
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, told_again
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -85,21 +76,26 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     certified = _certified_names(domain, mail, sts)
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
-    second = yield from together.run(
+    second = yield from together.run_groups(
         [
-            in_step([_reports(host) for host in hosts]),
-            in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
+            [
+                _destinations(owner, record),
+                _selectors(domain, scope),
+                _zone_and_servers(domain, zone, policy_host, scope),
+                _ask_mail_hosts(_report_hosts(record)),
+                live_questions(
+                    domain, mail.names, has_policy=sts.record is not None, picture=picture
+                ),
+                _ask(_later_questions(domain)),
+            ],
+            [_reports(host) for host in hosts],
+            [addresses.forward_confirmed(ip) for _, ip in ips],
             _spf_of(ips, ""),
-            in_step([caa.relevant(host) for host in certified]),
+            [caa.relevant(host) for host in certified],
             _spf_of(own, f"postmaster@{domain}"),
-            _destinations(owner, record),
-            _ask_mail_hosts(_report_hosts(record)),
-            _selectors(domain, scope),
-            _zone_and_servers(domain, zone, policy_host, scope),
-            live_questions(domain, mail.names, has_policy=sts.record is not None, picture=picture),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, _, selectors, zone, _ = second
+    (destinations, selectors, zone, *_), reports, names, helo, permitted, sent = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -132,29 +128,28 @@ def _first_round(domain: str) -> list[Inquiry[Any]]:
         bimi.record_lookup(domain),
         zone_facts(domain),
         _services(domain),
-        _plain(domain),
+        _ask(_plain_questions(domain)),
     ]
 
 
-def _plain(domain: str) -> Inquiry[None]:
-    """
-    Ask what is asked whatever the answers are.
-
-    Of names that few have, a second type comes later: one that is said not to exist is not asked
-    for again.
-    """
+def _plain_questions(domain: str) -> list[Question]:
+    """What is asked whatever the answers are."""
     below = (
         f"_domainkey.{domain}",
         f"*._domainkey.{domain}",
         f"_smtp._tls.{domain}",
         f"*.{domain}",
     )
-    yield [
-        *[question_of((domain, rrtype)) for rrtype in _PLAIN_TYPES],
-        *[question_of((owner, "TXT")) for owner in below],
+    return [
+        *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
+        *(Question(owner, "TXT") for owner in below),
         Question(f"mta-sts.{domain}", "A"),
     ]
-    yield [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
+
+
+def _later_questions(domain: str) -> list[Question]:
+    """What most often need not be asked, since the name is known not to exist."""
+    return [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
 
 
 def _reporting(domain: str, tlsa: dane.DomainLookup) -> tuple[str, ...]:
@@ -169,7 +164,7 @@ _SERVICE_LABELS = ("_autodiscover", *(one.label for one in clients.SERVICES))
 def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
     below = f"_tcp.{domain}"
-    questions = [question_of((f"{label}.{below}", "SRV")) for label in _SERVICE_LABELS]
+    questions = [Question(f"{label}.{below}", "SRV") for label in _SERVICE_LABELS]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
         return {one: told_again(home, one, home.ttl_seconds) for one in questions}
@@ -197,15 +192,19 @@ def _zone_and_servers(
     return (yield from ask_servers(zone, [*_direct_questions(domain), *more]))
 
 
+def _ask(questions: Sequence[Question]) -> Inquiry[None]:
+    yield tuple(questions)
+
+
 def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
     """Each address of each mail host, with the host."""
     found = ((host.name, ip) for host in mail.hosts for ip in host.addresses)
     return tuple(dict.fromkeys(found))
 
 
-def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
+def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> list[Inquiry[spf.SpfVerdict]]:
     """What receivers say of mail from *sender* that comes from each of *places*."""
-    return in_step([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+    return [spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places]
 
 
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from maildns.audit.facts import Facts
 from maildns.audit.gathering import Scope, gather
 from maildns.audit.registry import judge
 from maildns.audit.result import Evidence, Result, Status
+from maildns.audit.selectors import common_selectors
 from maildns.finding import Fix
 from maildns.frozen import unlocked
 from maildns.net.bulk import IN_FLIGHT, run_in_batches
@@ -100,7 +101,8 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
     # A fork of several threads may hold locks for ever; where there is but one, it is the fastest.
     alone = sys.platform == "linux" and threading.active_count() == 1
     context: Any = get_context("fork" if alone else "spawn")
-    registered_domain("example.com")  # reads the public suffix list once, and not in each process
+    if alone:
+        _load()
     part = Job(
         job.resolver, job.scope, job.now, job.deadline_seconds, max(1, job.in_flight // processes)
     )
@@ -122,6 +124,12 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
             connection.close()
             process.terminate()
             process.join()
+
+
+def _load() -> None:
+    """Read what each process would else have to read for itself."""
+    registered_domain("example.com")
+    common_selectors()
 
 
 def _received(job: Job, connection: Connection, running: dict[Connection, Any]) -> Iterator[Audit]:

@@ -118,9 +118,11 @@ class _Running(Generic[R]):
             while more and self._active < self._window and not self._errands.congested:
                 more = self._admit(next(coming, None))
             if self._active:
-                for errand, answer in self._errands.turn(self._patience()):
-                    self._settle(errand, answer)
-                self._hurry(time.monotonic())
+                settled = self._errands.turn(self._patience())
+                now = time.monotonic()
+                for errand, answer in settled:
+                    self._settle(errand, answer, now)
+                self._hurry(now)
             if self._done:
                 done, self._done = self._done, []
                 yield done
@@ -172,11 +174,11 @@ class _Running(Generic[R]):
         task.missing = len(waiting)
         return bool(waiting)
 
-    def _settle(self, errand: Errand, answer: Answer) -> None:
+    def _settle(self, errand: Errand, answer: Answer, now: float) -> None:
         """Give an answer to all who wait for it."""
         if self._on_way.pop(errand.question, None) is None:
             return
-        self._cache.keep(errand.question, answer, time.monotonic())
+        self._cache.keep(errand.question, answer, now)
         for task, place in errand.waiters:
             task.answers[place] = answer
             task.missing -= 1

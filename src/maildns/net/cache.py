@@ -38,8 +38,9 @@ class Cache:
         seconds = FAILURE_CACHE_SECONDS if answer.failed else answer.ttl_seconds or 0
         if seconds <= 0:
             return
+        seconds = min(seconds, MAX_CACHE_SECONDS)
         kept = self._kept
-        kept[question] = answer, now, now + min(seconds, MAX_CACHE_SECONDS)
+        kept[question] = answer, now, now + seconds
         while len(kept) > self._most:
             del kept[next(iter(kept))]
 

@@ -48,7 +48,6 @@ _PRIORITIES = struct.Struct("!HHH")
 # Of a name that has one spelling only: no escapes, no capitals to be kept.
 _PLAIN = re.compile(rb"[a-zA-Z0-9_*.-]+")
 _PLAIN_LABEL = re.compile(r"[a-z0-9_*-]{1,63}")
-_LENGTHS = [bytes((length,)) for length in range(64)]
 _OPT = struct.Struct("!BHHIH")
 _PAYLOAD = 1232  # RFC 9715 section 3.1
 _DNSSEC_OK = 0x8000
@@ -78,21 +77,25 @@ def question_to_wire(name: str, rdtype: int) -> bytes | None:
     b'\x01a\x07example\x00\x00\x01\x00\x01'
     """
     label, _, above = name.partition(".")
-    rest = _above_to_wire(above)
-    if rest is None or len(name) > MAX_NAME_TEXT or not _PLAIN_LABEL.fullmatch(label):
+    first, rest = _label_to_wire(label), _above_to_wire(above)
+    if first is None or rest is None or len(name) > MAX_NAME_TEXT:
         return None
-    return _LENGTHS[len(label)] + label.encode("ascii") + rest + _tail(rdtype)
+    return first + rest + _tail(rdtype)
+
+
+@lru_cache(maxsize=8192)
+def _label_to_wire(label: str) -> bytes | None:
+    if not _PLAIN_LABEL.fullmatch(label):
+        return None
+    return bytes((len(label),)) + label.encode("ascii")
 
 
 @lru_cache(maxsize=8192)
 def _above_to_wire(name: str) -> bytes | None:
     """What stands behind the first label; the same for many names."""
-    if not name:
-        return b"\0"
-    found = name.split(".")
-    if not all(map(_PLAIN_LABEL.fullmatch, found)):
-        return None
-    return b"".join(_LENGTHS[len(one)] + one.encode("ascii") for one in found) + b"\0"
+    found = [_label_to_wire(label) for label in name.split(".")] if name else []
+    plain = [one for one in found if one is not None]
+    return b"".join(plain) + b"\0" if len(plain) == len(found) else None
 
 
 @lru_cache(maxsize=512)
