@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from socket import inet_ntoa
 from typing import ClassVar
 
 import idna
@@ -190,7 +189,7 @@ def address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     >>> address_text(ipaddress.ip_address("192.0.2.1"))
     '192.0.2.1'
     """
-    return inet_ntoa(address.packed) if address.version == 4 else str(address)
+    return "{}.{}.{}.{}".format(*address.packed) if address.version == 4 else str(address)
 
 
 # --- record data ----------------------------------------------------------------------
