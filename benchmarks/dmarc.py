@@ -3,8 +3,8 @@ How many messages DMARC judges each second, for both readers, with DNS answered 
 
     python benchmarks/dmarc.py
 
-Medians of nine runs. The limit is 20,000 verdicts each second for mail that passes under its own
-domain, which most mail is. The distance to what cannot be undercut is shown: a driver that takes
+Medians of nine runs, in seconds of the processor. The limit is 20,000 verdicts each second by
+RFC 9989 in every case, so the least decides. The distance to what cannot be undercut is shown: a driver that takes
 the same questions through the same generator protocol, with the answers in a dict and no rules.
 """
 
@@ -74,10 +74,10 @@ def bare(questions: Sequence[Question]) -> Inquiry[bool]:
 def per_second(call: Callable[[], object]) -> float:
     def times() -> Iterator[float]:
         for _ in range(RUNS):
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(CALLS):
                 call()
-            yield time.perf_counter() - start
+            yield time.process_time() - start
 
     call()
     return CALLS / statistics.median(times())
@@ -100,7 +100,9 @@ def main() -> int:
         limit = per_second(lambda: run(bare(questions), answers))  # noqa: B023 - called at once
         rates[title] = newer
         print(f"{title:<32}{newer:>10,.0f}{older:>10,.0f}{limit:>14,.0f}{limit / newer:>9.1f}x")
-    return 0 if next(iter(rates.values())) >= LIMIT else 1
+    least = min(rates.values())
+    print(f"the least is {least:,.0f} each second by RFC 9989; the limit {LIMIT:,}")
+    return 0 if least >= LIMIT else 1
 
 
 if __name__ == "__main__":

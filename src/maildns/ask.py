@@ -14,12 +14,16 @@ by the thousand in a scan, or over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from maildns.dnsdata import Rdata, RRset
+from maildns.frozen import quickly
 
 R = TypeVar("R")
 
@@ -57,8 +61,15 @@ def weakest(statuses: Iterable[DnssecStatus]) -> DnssecStatus:
     >>> weakest([DnssecStatus.SECURE, DnssecStatus.INSECURE, DnssecStatus.UNKNOWN]).value
     'insecure'
     """
-    order = (DnssecStatus.SECURE, DnssecStatus.UNKNOWN, DnssecStatus.INSECURE, DnssecStatus.BOGUS)
-    return max(statuses, key=order.index)
+    return max(statuses, key=_STRENGTH.__getitem__)
+
+
+_STRENGTH = {
+    DnssecStatus.SECURE: 0,
+    DnssecStatus.UNKNOWN: 1,
+    DnssecStatus.INSECURE: 2,
+    DnssecStatus.BOGUS: 3,
+}
 
 
 class Question(NamedTuple):
@@ -71,6 +82,9 @@ class Question(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} {self.rrtype}"
 
+
+# As `Question(name, rrtype)`, from a pair; an audit makes dozens for each domain.
+question_of: Callable[[tuple[str, str]], Question] = partial(tuple.__new__, Question)
 
 _SERVER: int = 2
 _TRANSPORT: int = 3
@@ -173,6 +187,23 @@ class Answer:
         return self.aliases[-1] if self.aliases else self.question.name
 
 
+_make_answer = quickly(Answer)
+
+
+def told_again(answer: Answer, question: Question, ttl_seconds: int | None) -> Answer:
+    """*answer* to another question that it answers just as well, or at another time."""
+    return _make_answer(
+        question,
+        answer.outcome,
+        answer.records,
+        ttl_seconds,
+        answer.dnssec,
+        answer.aliases,
+        answer.detail,
+        answer.seen,
+    )
+
+
 Questions: TypeAlias = Sequence[Question]
 Answers: TypeAlias = Sequence[Answer]
 Inquiry: TypeAlias = Generator[Questions, Answers, R]
@@ -182,40 +213,36 @@ class Together:
     """
     Runs inquiries in step and remembers the answers, so that nothing is asked twice.
 
-    The rounds are as many as the longest of them needs, not the sum.
+    The rounds are as many as the longest of them needs, not the sum. Of a name that does not exist
+    no further type is asked: its answer is the same (RFC 2308 section 5).
     """
 
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
+        self._gone: dict[str, Answer] = {}  # names that do not exist, as one answer says
+        self._there: set[str] = set()  # names that do exist, as one answer says
 
-    def run(self, inquiries: Sequence[Inquiry[Any]]) -> Inquiry[list[Any]]:
+    def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
-        verdicts: list[Any] = [None] * len(inquiries)
-        waiting: dict[int, Questions] = {}
-        for at, inquiry in enumerate(inquiries):
-            self._advance(at, inquiry, None, waiting, verdicts)
-        while waiting:
-            yield from self._ask([one for asked in waiting.values() for one in asked])
-            for at, asked in list(waiting.items()):
-                del waiting[at]
-                self._advance(at, inquiries[at], asked, waiting, verdicts)
-        return verdicts
+        running: list[_Step] = [(at, one, None) for at, one in enumerate(inquiries)]
+        verdicts: list[Any] = [None] * len(running)
+        while True:
+            running = [step for one in running if (step := self._advanced(*one, verdicts))]
+            if not running:
+                return verdicts
+            new = self._unknown([one for _, _, asked in running for one in asked or ()])
+            if new:
+                self._learn(new, (yield new))
 
-    def _ask(self, questions: Questions) -> Inquiry[None]:
-        known = self.known
-        new = [one for one in dict.fromkeys(questions) if one not in known]
-        if new:
-            known.update(zip(new, (yield new), strict=True))
+    def run_groups(self, groups: Sequence[Sequence[Inquiry[Any]]]) -> Inquiry[list[list[Any]]]:
+        """Like `run`, the verdicts in groups as the inquiries are."""
+        verdicts = iter((yield from self.run([one for group in groups for one in group])))
+        return [list(islice(verdicts, len(group))) for group in groups]
 
-    def _advance(
-        self,
-        at: int,
-        inquiry: Inquiry[Any],
-        asked: Questions | None,
-        waiting: dict[int, Questions],
-        verdicts: list[Any],
-    ) -> None:
-        """Take one inquiry as far as what is known carries it."""
+    def _advanced(
+        self, at: int, inquiry: Inquiry[Any], asked: Questions | None, verdicts: list[Any]
+    ) -> _Step | None:
+        """One inquiry, taken as far as what is known carries it; None where it has ended."""
         known = self.known.get
         try:
             if asked is None:
@@ -224,8 +251,37 @@ class Together:
                 asked = inquiry.send(cast("list[Answer]", answers))
         except StopIteration as stop:
             verdicts[at] = stop.value
-        else:
-            waiting[at] = asked
+            return None
+        return at, inquiry, asked
+
+    def _unknown(self, questions: Questions) -> list[Question]:
+        """Those of *questions* that must be asked, each once."""
+        known, gone = self.known, self._gone
+        new = [one for one in dict.fromkeys(questions) if one not in known]
+        if gone.keys().isdisjoint(map(_name_of, new)):
+            return new
+        asked = []
+        for one in new:
+            answer = gone.get(one[0])
+            if answer is None or one[0] in self._there or isinstance(one, DirectQuestion):
+                asked.append(one)
+            else:
+                known[one] = told_again(answer, one, answer.ttl_seconds)
+        return asked
+
+    def _learn(self, questions: Questions, answers: Answers) -> None:
+        for one, answer in zip(questions, answers, strict=True):
+            self.known[one] = answer
+            if answer.outcome is _NO_NAME:
+                # What an alias leads to does not exist, but the alias does.
+                if not answer.aliases and not isinstance(one, DirectQuestion):
+                    self._gone[one[0]] = answer
+            elif answer.outcome is not _UNREACHABLE:
+                self._there.add(one[0])
+
+
+_Step: TypeAlias = tuple[int, Inquiry[Any], Questions | None]
+_name_of = itemgetter(0)
 
 
 def in_step(inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:

@@ -175,7 +175,21 @@ def reverse_name(address: ipaddress.IPv4Address | ipaddress.IPv6Address | str) -
     >>> reverse_name("192.0.2.1")
     '1.2.0.192.in-addr.arpa'
     """
-    return ipaddress.ip_address(address).reverse_pointer
+    found = ipaddress.ip_address(address) if isinstance(address, str) else address
+    if found.version == 4:
+        first, second, third, fourth = found.packed
+        return f"{fourth}.{third}.{second}.{first}.in-addr.arpa"
+    return found.reverse_pointer
+
+
+def address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """
+    What `str` makes of *address*, several times as fast for IPv4.
+
+    >>> address_text(ipaddress.ip_address("192.0.2.1"))
+    '192.0.2.1'
+    """
+    return "{}.{}.{}.{}".format(*address.packed) if address.version == 4 else str(address)
 
 
 # --- record data ----------------------------------------------------------------------
@@ -189,7 +203,7 @@ class A:
     address: ipaddress.IPv4Address
 
     def __str__(self) -> str:
-        return str(self.address)
+        return address_text(self.address)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields, make_dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -27,11 +29,7 @@ def quickly(cls: Callable[P, T]) -> Callable[P, T]:
     True
     """
     frozen: Any = cls
-    drafted = [
-        (one.name, Any, field(default=one.default, default_factory=one.default_factory))
-        for one in fields(frozen)
-    ]
-    draft: Any = make_dataclass(f"{frozen.__name__}Draft", drafted, slots=True)
+    draft = _draft(frozen)
 
     def made(*values: P.args, **named: P.kwargs) -> T:
         value = draft(*values, **named)
@@ -40,3 +38,48 @@ def quickly(cls: Callable[P, T]) -> Callable[P, T]:
         return made_one
 
     return made
+
+
+def unlocked(cls: type[T]) -> Any:
+    """
+    A maker of empty values of *cls*, a subclass with slots of a frozen dataclass.
+
+    They can be written to until they are given their true class by `__class__`, which locks them.
+    """
+    # With both of them undone, attributes are set without a detour.
+    undone = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    slots = {"__slots__": cls.__dict__["__slots__"]}
+    draft: Any = type(f"{cls.__name__}Draft", cls.__bases__, slots | undone)
+    return partial(object.__new__, draft)
+
+
+def replacing(cls: type[T]) -> Callable[..., T]:
+    """
+    What `dataclasses.replace` does, for *cls* alone and several times as fast; as `quickly`.
+
+    >>> from maildns.dnsdata import Mx
+    >>> str(replacing(Mx)(Mx(10, "mx.example.com"), preference=20))
+    '20 mx.example.com.'
+    """
+    frozen: Any = cls
+    draft = _draft(frozen)
+    values_of = attrgetter(*(one.name for one in fields(frozen)))
+
+    def replaced(value: T, **changes: Any) -> T:
+        made = draft(*values_of(value))
+        for name, changed in changes.items():
+            setattr(made, name, changed)
+        made.__class__ = frozen
+        made_one: T = made
+        return made_one
+
+    return replaced
+
+
+def _draft(frozen: Any) -> Any:
+    """A class of the same slots, of which values can be changed."""
+    drafted = [
+        (one.name, Any, field(default=one.default, default_factory=one.default_factory))
+        for one in fields(frozen)
+    ]
+    return make_dataclass(f"{frozen.__name__}Draft", drafted, slots=True)

@@ -120,7 +120,7 @@ def test_what_is_understood_at_once_is_what_the_steps_say(made, direct, validate
     expected = by_steps(steps, octets)
     if expected is not None:
         assert answer == expected
-        assert quick.unpack(quick.pack(answer)) == answer
+        assert quick.unpack(quick.pack([answer])) == [answer]
         for what in ("server", "rcode", "authoritative", "octets"):
             assert getattr(answer.seen, what) == getattr(expected.seen, what)
 

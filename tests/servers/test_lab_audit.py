@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from maildns import Resolver, run
 from maildns.audit import checks as _registered  # noqa: F401 - its import registers the rules
+from maildns.audit.documents import LiveDocumentFetcher
 from maildns.audit.facts import DnsFacts, Earlier, Facts
 from maildns.audit.gathering import gather
 from maildns.audit.probing import LivePolicyFetcher, Probed, probe
@@ -30,27 +32,37 @@ def _gathered(domain: str, server: str) -> DnsFacts:
         return run(gather(domain), resolver)
 
 
-def _probed(dns: DnsFacts, authorities: str) -> Probed:
+def _probed(dns: DnsFacts, authorities: str, marks: str) -> Probed:
     async def talk() -> Probed:
         prober = LiveProber(ProbeOptions(authorities_pem=authorities, deep=True))
-        with closing(LivePolicyFetcher(authorities_pem=authorities)) as fetcher:
-            return await probe(dns, prober, fetcher)
+        with (
+            closing(LivePolicyFetcher(authorities_pem=authorities)) as fetcher,
+            closing(LiveDocumentFetcher(authorities_pem=authorities)) as documents,
+        ):
+            return await probe(dns, prober, fetcher, documents=documents)
 
-    return asyncio.run(talk())
+    probed = asyncio.run(talk())
+    if probed.documents is None:
+        return probed
+    return replace(probed, documents=replace(probed.documents, authorities_pem=marks))
 
 
-def _facts(domain: str, authorities: str, lan: bool, earlier: Earlier | None = None) -> Facts:
+def _facts(
+    domain: str, authorities: tuple[str, str], lan: bool, earlier: Earlier | None = None
+) -> Facts:
     dns = _gathered(domain, PUBLIC_RESOLVER)
-    probed = _probed(dns, authorities)
+    probed = _probed(dns, *authorities)
     views = {"lan": _gathered(domain, LAN_SERVER)} if lan else {}
-    return Facts(dns, datetime.now(UTC), probed.talks, probed.policy, views, earlier)
+    now = datetime.now(UTC)
+    return Facts(dns, now, probed.talks, probed.policy, views, earlier, probed.documents)
 
 
 def _audited(
     lab: Internet, domain: str, earlier: Earlier | None = None
 ) -> tuple[Facts, list[Result]]:
     """All results for *domain*, asked inside."""
-    authorities = lab.authorities.read_text(encoding="ascii")
+    files = (lab.authorities, lab.mark_authorities)
+    authorities = tuple(file.read_text(encoding="ascii") for file in files)
     split = lab.sites[domain].lan is not None
     facts = lab.call(_facts, domain, authorities, split, earlier)
     return facts, [result for results in judge(facts).values() for result in results]

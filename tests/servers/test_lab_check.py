@@ -29,6 +29,19 @@ def test_the_good_domain_has_nothing_bad_nothing_to_warn_of_and_grade_a(internet
     assert any(one["dnssec"] == "secure" and one["rcode"] == "NOERROR" for one in shown)
 
 
+def test_a_mark_certificate_is_trusted_by_the_authorities_for_marks_and_those_that_are_given(
+    internet,
+):
+    def found(*more):
+        without = ["env", "-u", "MAILDNS_MARK_CA_FILE", *CHECK, GOOD, "--json", *more]
+        (domain,) = json.loads(internet.run(without).stdout)["domains"]
+        rule = "bimi-certificate-untrusted"
+        return [one["status"] for one in domain["results"] if one["rule"] == rule]
+
+    assert found() == ["bad"]
+    assert found("--mark-ca-file", str(internet.mark_authorities)) == ["ok"]
+
+
 def test_a_wrong_record_is_told_with_the_right_one(internet):
     result = internet.run([*CHECK, "wrong-tlsa.lab", "--json"])
     assert result.returncode == 1

@@ -102,9 +102,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_takes_no_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     findings = dkim.lint_text(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert len(findings) < 50
 
 

@@ -452,7 +452,7 @@ def test_the_grant_is_asked_for_at_its_name():
 def test_evaluation_is_fast():
     """A scan judges thousands of domains each second; an accident would cost 100 times that."""
     world = World.from_zone(ZONE)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(500):
         judge("example.com", ("example.com", "pass"), world=world)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

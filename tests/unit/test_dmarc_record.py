@@ -167,10 +167,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_takes_no_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     findings = dmarc.lint_text(text)
     dmarc.read(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert findings
 
 

@@ -1,5 +1,6 @@
 """check_host and lookup_tree: verdicts, economy, limits and words, over pretended worlds."""
 
+import pickle
 import tracemalloc
 
 import pytest
@@ -9,6 +10,7 @@ from maildns.ask import Outcome, Question
 from maildns.errors import UsageError
 from maildns.net.drivers import run
 from maildns.net.world import World
+from maildns.protocols.spf import program
 
 ZONE = """
 example.com.        TXT  "v=spf1 ip4:192.0.2.0/24 mx include:inc.example.com -all"
@@ -197,6 +199,31 @@ def test_the_trace_tells_every_term_that_was_tried(world):
     assert (verdict.lookups, verdict.void_lookups) == (2, 0)
     assert verdict.term == "include:inc.example.com"
     assert verdict.trace[2].answer == "inc.example.com says pass"
+
+
+def test_a_verdict_with_its_trace_is_a_value(world):
+    verdict = check(world, "203.0.113.7", "example.com")
+    again = check(world, "203.0.113.7", "example.com")
+    sent = pickle.loads(pickle.dumps(again))
+    assert verdict == again == sent
+    assert hash(verdict) == hash(sent)
+    assert verdict != check(world, "192.0.2.7", "example.com")
+    assert verdict.trace == tuple(verdict.trace)
+    assert verdict.trace[1:3] == tuple(verdict.trace)[1:3]
+    assert len(verdict.trace) == 4
+    assert repr(verdict.trace) == repr(tuple(verdict.trace))
+
+
+def test_records_are_kept_from_the_second_time_on_and_no_more_than_so_many():
+    text = "v=spf1 ip4:192.0.2.77 mx -all"
+    first, second, third = (program.program(text) for _ in range(3))
+    assert first is not second
+    assert second is third
+    for number in range(2 * program.MAX_KEPT):
+        some = f"v=spf1 ip6:2001:db8:{number:x}::/48 -all"
+        program.program(some)
+        program.program(some)
+    assert len(program._kept) <= program.MAX_KEPT
 
 
 def test_a_step_that_was_cut_short_says_why(world):

@@ -35,9 +35,8 @@ def reply(*lines, rdtype="A", name=NAME, **sections):
 )
 @pytest.mark.parametrize("name", ["example.com", "_25._tcp.mail.example.com", "*.x", "x"])
 def test_dnspython_reads_the_queries_that_are_written(name, flags, dnssec_ok):
-    query = dns.message.from_wire(
-        b"\x12\x34" + wire.query_body(section(name, 15), flags, dnssec_ok=dnssec_ok)
-    )
+    head, tail = wire.query_ends(flags, dnssec_ok=dnssec_ok)
+    query = dns.message.from_wire(b"\x12\x34" + head + section(name, 15) + tail)
     assert query.id == 0x1234
     assert str(query.question[0]) == f"{name}. IN MX"
     assert (int(query.flags), query.edns, query.payload) == (flags, 0, 1232)

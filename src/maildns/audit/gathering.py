@@ -8,10 +8,10 @@ over a pretended world.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from maildns.ask import Answer, Inquiry, Outcome, Question, Together, in_step
+from maildns.ask import Answer, Inquiry, Outcome, Question, Together, told_again
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
@@ -69,28 +69,33 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     first = yield from together.run(_first_round(domain))
     mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
     together.known.update(absent)
-    hosts = (domain, *mail.names) if mail.names else (domain,)
+    hosts = _reporting(domain, tlsa)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
     owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
-    second = yield from together.run(
+    second = yield from together.run_groups(
         [
-            in_step([_reports(host) for host in dict.fromkeys(hosts)]),
-            in_step([addresses.forward_confirmed(ip) for _, ip in ips]),
+            [
+                _destinations(owner, record),
+                _selectors(domain, scope),
+                _zone_and_servers(domain, zone, policy_host, scope),
+                _ask_mail_hosts(_report_hosts(record)),
+                live_questions(
+                    domain, mail.names, has_policy=sts.record is not None, picture=picture
+                ),
+                _ask(_later_questions(domain)),
+            ],
+            [_reports(host) for host in hosts],
+            [addresses.forward_confirmed(ip) for _, ip in ips],
             _spf_of(ips, ""),
-            in_step([caa.relevant(host) for host in certified]),
+            [caa.relevant(host) for host in certified],
             _spf_of(own, f"postmaster@{domain}"),
-            _destinations(owner, record),
-            _ask_mail_hosts(_report_hosts(record)),
-            _selectors(domain, scope),
-            _zone_and_servers(domain, zone, policy_host, scope),
-            live_questions(domain, mail.names, has_policy=sts.record is not None),
         ]
     )
-    reports, names, helo, permitted, sent, destinations, _, selectors, zone, _ = second
+    (destinations, selectors, zone, *_), reports, names, helo, permitted, sent = second
     return DnsFacts(
         domain=domain,
         answers=together.known,
@@ -100,7 +105,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         dmarc={"rfc9989": newer, "rfc7489": older},
         destinations=destinations,
         sts=sts,
-        reports=dict(zip(dict.fromkeys(hosts), reports, strict=True)),
+        reports=dict(zip(hosts, reports, strict=True)),
         bimi=picture,
         selectors=selectors,
         addresses={ip: one for (_, ip), one in zip(ips, names, strict=True)},
@@ -138,19 +143,31 @@ def _plain_questions(domain: str) -> list[Question]:
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
         *(Question(owner, "TXT") for owner in below),
-        *(Question(f"mta-sts.{domain}", rrtype) for rrtype in ("A", "AAAA")),
-        Question(f"*.{domain}", "MX"),
+        Question(f"mta-sts.{domain}", "A"),
     ]
+
+
+def _later_questions(domain: str) -> list[Question]:
+    """What most often need not be asked, since the name is known not to exist."""
+    return [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
+
+
+def _reporting(domain: str, tlsa: dane.DomainLookup) -> tuple[str, ...]:
+    """The domain, and those of its mail hosts that senders may look for a TLS-RPT record at."""
+    by_dane = (one.host for one in tlsa.hosts if one.result is dane.LookupResult.DANE)
+    return tuple(dict.fromkeys((domain, *by_dane)))
+
+
+_SERVICE_LABELS = ("_autodiscover", *(one.label for one in clients.SERVICES))
 
 
 def _services(domain: str) -> Inquiry[dict[Question, Answer]]:
     """Ask for the SRV records; where there is nothing at all below `_tcp`, that says it of each."""
     below = f"_tcp.{domain}"
-    labels = ("_autodiscover", *(one.label for one in clients.SERVICES))
-    questions = [Question(f"{label}.{below}", "SRV") for label in labels]
+    questions = [Question(f"{label}.{below}", "SRV") for label in _SERVICE_LABELS]
     (home,) = yield (Question(below, "SRV"),)
     if home.outcome is Outcome.NO_NAME and not home.aliases:  # RFC 8020
-        return {one: replace(home, question=one) for one in questions}
+        return {one: told_again(home, one, home.ttl_seconds) for one in questions}
     yield questions
     return {}
 
@@ -185,9 +202,9 @@ def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> Inquiry[list[spf.SpfVerdict]]:
+def _spf_of(places: Sequence[tuple[str, IpAddress]], sender: str) -> list[Inquiry[spf.SpfVerdict]]:
     """What receivers say of mail from *sender* that comes from each of *places*."""
-    return in_step([spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places])
+    return [spf.check_host(ip=ip, sender=sender, helo=host) for host, ip in places]
 
 
 def _certified_names(domain: str, mail: mx.MailHosts, sts: mtasts.StsLookup) -> tuple[str, ...]:

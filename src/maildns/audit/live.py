@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildns.ask import Answer, Inquiry, Question
+from maildns.ask import Answer, Inquiry, Question, question_of
 from maildns.audit.facts import DnsFacts
 from maildns.dnsdata import AAAA, A, Srv
 from maildns.errors import RecordSyntaxError
 from maildns.net.talk import Visit
+from maildns.net.web import place_of
 from maildns.protocols.addresses.record import IpAddress
+from maildns.protocols.bimi import BimiLookup, BimiResult
 from maildns.protocols.clients import SERVICES
 from maildns.protocols.dane import owner_name
 
@@ -25,17 +27,40 @@ MAX_TARGETS: Final = 4  # of one service; mail programs try hardly more
 
 
 def live_questions(
-    domain: str, mail_hosts: Sequence[str], *, has_policy: bool = True
+    domain: str,
+    mail_hosts: Sequence[str],
+    *,
+    has_policy: bool = True,
+    picture: BimiLookup | None = None,
 ) -> Inquiry[None]:
-    """Ask for the addresses of announced services and of the policy host, and for TLSA records."""
-    services = yield [Question(f"{one.label}._tcp.{domain}", "SRV") for one in SERVICES]
+    """
+    Ask for the addresses of announced services and of web servers, and for TLSA records.
+
+    The web servers are those of the MTA-STS policy and of what the BIMI record *picture* names.
+    """
+    services = yield [question_of((f"{one.label}._tcp.{domain}", "SRV")) for one in SERVICES]
     hosts = [record.target for answer in services for record in targets(answer)]
-    asked = [*dict.fromkeys(hosts), *([f"mta-sts.{domain}"] if has_policy else [])]
+    policy_host = [f"mta-sts.{domain}"] if has_policy else []
+    asked = dict.fromkeys([*hosts, *policy_host, *document_hosts(picture)])
     yield [
         *(Question(host, rrtype) for host in asked for rrtype in ("A", "AAAA")),
         # Also where no sender asks for them, since the zone is not signed: to say so.
         *(Question(owner, "TLSA") for host in mail_hosts if (owner := tlsa_owner(host))),
     ]
+
+
+def document_urls(lookup: BimiLookup | None) -> tuple[str, ...]:
+    """The addresses of the picture and the mark certificate, as far as the record names them."""
+    if lookup is None or lookup.result is not BimiResult.FOUND or lookup.record is None:
+        return ()
+    record = lookup.record
+    return tuple(url for url in (record.location, record.authority_evidence) if url)
+
+
+def document_hosts(lookup: BimiLookup | None) -> tuple[str, ...]:
+    """The hosts of these addresses, each once."""
+    places = (place_of(url) for url in document_urls(lookup))
+    return tuple(dict.fromkeys(place.host for place in places if place))
 
 
 def tlsa_owner(host: str) -> str:

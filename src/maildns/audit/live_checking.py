@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from maildns.audit.documents import LiveDocumentFetcher
 from maildns.audit.facts import DnsFacts, Earlier, Facts
 from maildns.audit.gathering import Scope, gather
 from maildns.audit.probing import LivePolicyFetcher, Probed, probe
@@ -20,6 +21,7 @@ from maildns.net.bulk import DEADLINE_SECONDS, run_bulk
 from maildns.net.probe import LiveProber, ProbeOptions
 from maildns.net.resolver import Resolver
 from maildns.net.smtp import TIMEOUT_SECONDS
+from maildns.protocols.bimi.authorities import trusted_roots
 
 TOGETHER: Final = 100  # domains whose servers are talked to at the same time
 DNS_SHARE: Final = 0.6  # of a domain's time that the DNS may take; the rest is for its servers
@@ -33,8 +35,9 @@ class Sight:
     What is looked at beside the public DNS.
 
     `views` are the resolvers of further views of a split DNS, by name. With `talk` the mail servers
-    are talked to, with `deep` more than once, and the MTA-STS policy is fetched; certificates are
-    judged by `authorities_pem`, the system's authorities where it is None. `earlier` is what an
+    are talked to, with `deep` more than once, and the MTA-STS policy and what the BIMI record names
+    are fetched; certificates are judged by `authorities_pem`, the system's authorities where it is
+    None, and those of marks by the known authorities and `mark_authorities_pem`. `earlier` is what an
     earlier check saw of a domain.
     """
 
@@ -42,6 +45,7 @@ class Sight:
     talk: bool = True
     deep: bool = False
     authorities_pem: str | None = None
+    mark_authorities_pem: str = ""
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
 
 
@@ -67,6 +71,8 @@ def check_live(
     """
     names = list(dict.fromkeys(name(domain) for domain in domains))
     seen = sight or Sight()
+    if seen.mark_authorities_pem:
+        trusted_roots(seen.mark_authorities_pem)
     at = now or datetime.now(UTC)
     for start in range(0, len(names), TOGETHER):
         some = names[start : start + TOGETHER]
@@ -86,6 +92,7 @@ def check_live(
                 found.policy,
                 {view: others[domain] for view, others in views.items()},
                 seen.earlier.get(domain),
+                found.documents,
             )
             yield Audit(domain, judge(whole), whole)
 
@@ -127,7 +134,22 @@ async def _probed(
             parts, totals = zip(*done.values(), strict=True)
             progress("servers", sum(parts), sum(totals))
 
-        return await probe(dns, prober, fetcher, deadline_seconds=seconds, progress=told)
+        found = await probe(
+            dns,
+            prober,
+            fetcher,
+            documents=documents,
+            deadline_seconds=seconds,
+            progress=told,
+        )
+        if found.documents is None:
+            return found
+        marks = replace(found.documents, authorities_pem=sight.mark_authorities_pem)
+        return replace(found, documents=marks)
 
-    with closing(LivePolicyFetcher(authorities_pem=sight.authorities_pem)) as fetcher:
+    pem = sight.authorities_pem
+    with (
+        closing(LivePolicyFetcher(authorities_pem=pem)) as fetcher,
+        closing(LiveDocumentFetcher(authorities_pem=pem)) as documents,
+    ):
         return list(await asyncio.gather(*(one(at, dns) for at, dns in enumerate(facts))))

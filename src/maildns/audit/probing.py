@@ -1,8 +1,8 @@
 """
-The verb: talk to a domain's live servers, and fetch its MTA-STS policy.
+The verb: talk to a domain's live servers, fetch its MTA-STS policy and what its BIMI record names.
 
-Both ports are given by the caller: a `Prober`, and a function that fetches policies. Everything
-ends at one deadline, and what did not answer until then is not known.
+The ports are given by the caller: a `Prober`, and functions that fetch. Everything ends at one
+deadline, and what did not answer until then is not known.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
-from maildns.audit.facts import DnsFacts
-from maildns.audit.live import addresses_of, mail_visits, service_visits
+from maildns.audit.documents import DocumentFetcher, fetch_documents
+from maildns.audit.facts import BimiDocuments, DnsFacts
+from maildns.audit.live import addresses_of, document_urls, mail_visits, service_visits
 from maildns.net.handshake import plain_pem, trusting_context
 from maildns.net.https import FetchedPolicy, FetchResult, fetch_policy
 from maildns.net.talk import Prober, Reached, Talk
@@ -37,10 +38,11 @@ _BLOCKED = (
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What live servers showed: the fields `talks` and `policy` of `Facts`."""
+    """What live servers showed: the fields `talks`, `policy` and `documents` of `Facts`."""
 
     talks: tuple[Talk, ...] | None = None
     policy: FetchedPolicy | None = None
+    documents: BimiDocuments | None = None
 
 
 async def probe(
@@ -48,6 +50,7 @@ async def probe(
     prober: Prober | None,
     fetcher: PolicyFetcher | None = None,
     *,
+    documents: DocumentFetcher | None = None,
     deadline_seconds: float = DEADLINE_SECONDS,
     progress: Progress = lambda _done, _of: None,
 ) -> Probed:
@@ -55,12 +58,14 @@ async def probe(
     Talk to the mail hosts of *dns* and the services that it announces, and fetch its policy.
 
     All of it at the same time, for *deadline_seconds* at most. Without *prober* nobody is talked
-    to, without *fetcher* nothing is fetched.
+    to, without *fetcher* no policy is fetched, without *documents* nothing that the BIMI record
+    names.
     """
     deadline = asyncio.get_running_loop().time() + deadline_seconds
     visits = [] if prober is None else [*mail_visits(dns), *service_visits(dns)]
     fetched = fetcher is not None and dns.sts.record is not None
-    total, done = len(visits) + fetched, 0
+    named = documents is not None and bool(document_urls(dns.bimi))
+    total, done = len(visits) + fetched + named, 0
 
     async def counted(one: Awaitable[_T]) -> _T:
         nonlocal done
@@ -74,6 +79,10 @@ async def probe(
         if fetcher is not None and fetched:
             fetching = _fetch(dns, fetcher, deadline_seconds)
             policy = group.create_task(counted(fetching))
+        brand = None
+        if documents is not None and named:
+            fetching_both = fetch_documents(dns, documents, deadline_seconds)
+            brand = group.create_task(counted(fetching_both))
         talks = [
             group.create_task(counted(prober.talk(visit, deadline)))
             for visit in visits
@@ -83,6 +92,7 @@ async def probe(
     return Probed(
         None if prober is None else mark_blocked(found),
         None if policy is None else policy.result(),
+        None if brand is None else brand.result(),
     )
 
 

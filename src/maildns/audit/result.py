@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from maildns.ask import Answer
 from maildns.finding import Finding, Fix, Rule, Severity
+from maildns.frozen import quickly
 
 
 class Status(StrEnum):
@@ -32,6 +33,8 @@ class Status(StrEnum):
         return _RANKS[self]
 
 
+# To look a member up in its class costs more than to use it.
+_OK, _UNKNOWN, _NOT_APPLICABLE = Status.OK, Status.UNKNOWN, Status.NOT_APPLICABLE
 _RANKS = {
     Status.NOT_APPLICABLE: 0,
     Status.OK: 1,
@@ -76,9 +79,12 @@ class Result:
     note: bool = False
 
 
+_result = quickly(Result)
+
+
 def ok(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """The rule is kept; *says* tells what was seen."""
-    return Result(rule.id, Status.OK, subject, says, evidence)
+    return _result(rule.id, _OK, subject, says, evidence)
 
 
 def broken(
@@ -87,17 +93,17 @@ def broken(
     """The rule is broken: `BAD`, `WARN` or a note, by its severity."""
     status = _OF_SEVERITY[rule.severity]
     note = rule.severity is Severity.INFO
-    return Result(rule.id, status, subject, says or rule.title, evidence, fix, note)
+    return _result(rule.id, status, subject, says or rule.title, evidence, fix, note)
 
 
 def unknown(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """It could not be known; *says* tells why."""
-    return Result(rule.id, Status.UNKNOWN, subject, says, evidence)
+    return _result(rule.id, _UNKNOWN, subject, says, evidence)
 
 
 def not_applicable(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """There is nothing to check, or it was not asked for; *says* tells why."""
-    return Result(rule.id, Status.NOT_APPLICABLE, subject, says, evidence)
+    return _result(rule.id, _NOT_APPLICABLE, subject, says, evidence)
 
 
 def of_findings(
@@ -113,4 +119,4 @@ def of_findings(
         status = _OF_SEVERITY[finding.severity]
         note = finding.severity is Severity.INFO
         about = subject or finding.subject
-        yield Result(finding.rule, status, about, finding.says, evidence, finding.fix, note)
+        yield _result(finding.rule, status, about, finding.says, evidence, finding.fix, note)

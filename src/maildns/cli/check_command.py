@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
@@ -49,6 +49,7 @@ def command(
     servers: options.Servers = True,
     deadline: options.Deadline = 15.0,
     ca_file: options.CaFile = None,
+    mark_ca_file: options.MarkCaFile = None,
     memory: options.Memory = None,
     world: WorldOption = None,
     server: ServerOption = None,
@@ -73,7 +74,6 @@ def command(
     """
     if profile == "list":
         _list_profiles()
-        return
     forms = {"json": json, "sarif": sarif, "junit": junit, "html": html, "markdown": markdown}
     wanted = Wanted({**forms, "table": table}, out, profile, fail_on, fail_below, whole)
     looking = Looking(
@@ -87,7 +87,7 @@ def command(
         deep=deep,
         every_server=servers,
         deadline_seconds=deadline,
-        ca_file=ca_file,
+        ca_files=(ca_file, mark_ca_file),
         memory=memory,
     )
     found, failed = _check(looking, _names(domains or (), file), wanted)
@@ -273,7 +273,8 @@ def _table(found: Iterable[Assessment]) -> str:
     return table_text(records, form_named("generic"))
 
 
-def _list_profiles() -> None:
+def _list_profiles() -> NoReturn:
+    """Show them, and stop."""
     from maildns.audit.profiles import profiles
 
     console = output()
@@ -282,3 +283,4 @@ def _list_profiles() -> None:
         console.print(f"{'':<28} {one.says}", style="dim", markup=False)
         for source in one.sources:
             console.print(f"{'':<28} {source}", style="dim", markup=False)
+    raise typer.Exit

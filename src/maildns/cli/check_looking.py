@@ -33,7 +33,7 @@ class Looking:
     deep: bool = False
     every_server: bool = True
     deadline_seconds: float = 15.0
-    ca_file: Path | None = None
+    ca_files: tuple[Path | None, Path | None] = (None, None)  # of servers, of marks
     memory: Path | None = None
 
     def audits(self, names: Sequence[str]) -> Iterator[Audit]:
@@ -74,11 +74,13 @@ class Looking:
         from maildns.cli.common import progress_on_terminal
         from maildns.wiring import read_text
 
+        ca_file, mark_ca_file = self.ca_files
         sight = Sight(
             views={view: self._resolver([server]) for view, server in _views(self.views).items()},
             talk=self.live,
             deep=self.deep,
-            authorities_pem=None if self.ca_file is None else read_text(self.ca_file),
+            authorities_pem=None if ca_file is None else read_text(ca_file),
+            mark_authorities_pem="" if mark_ca_file is None else read_text(mark_ca_file),
             earlier=_remembered(self.memory),
         )
         progress, stop = progress_on_terminal()

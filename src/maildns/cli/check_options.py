@@ -87,3 +87,11 @@ CaFile = Annotated[
     Path | None,
     typer.Option("--ca-file", help="Trust these certificates too, such as those of a lab."),
 ]
+MarkCaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mark-ca-file",
+        envvar="MAILDNS_MARK_CA_FILE",
+        help="Trust these authorities for BIMI mark certificates, beside the known ones.",
+    ),
+]

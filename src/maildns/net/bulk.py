@@ -78,13 +78,14 @@ def run_in_batches(
 
 @dataclass(slots=True, eq=False)
 class _Task(Generic[R]):
-    """One inquiry, and the answers of its present round; the `missing` ones hold its place."""
+    """One inquiry, and the answers of its present round, of which `missing` are not there yet."""
 
     index: int
     inquiry: Inquiry[R]
     until: float
     answers: list[Answer | None] = field(default_factory=list)
-    errands: dict[int, Errand] = field(default_factory=dict)
+    errands: list[tuple[int, Errand]] = field(default_factory=list)
+    missing: int = 0
     rounds: int = 0
     late: bool = False
     ended: bool = False
@@ -117,9 +118,11 @@ class _Running(Generic[R]):
             while more and self._active < self._window and not self._errands.congested:
                 more = self._admit(next(coming, None))
             if self._active:
-                for errand, answer in self._errands.turn(self._patience()):
-                    self._settle(errand, answer)
-                self._hurry(time.monotonic())
+                settled = self._errands.turn(self._patience())
+                now = time.monotonic()
+                for errand, answer in settled:
+                    self._settle(errand, answer, now)
+                self._hurry(now)
             if self._done:
                 done, self._done = self._done, []
                 yield done
@@ -155,31 +158,31 @@ class _Running(Generic[R]):
         now = time.monotonic()
         cached, on_way = self._cache.get, self._on_way
         task.answers = answers = []
-        task.errands = waiting = {}
+        task.errands = waiting = []
         for place, question in enumerate(questions):
             answer = cached(question, now)
+            if answer is None and task.late:
+                answer = late(question)
             answers.append(answer)
             if answer is not None:
-                continue
-            if task.late:
-                answers[place] = late(question)
                 continue
             errand = on_way.get(question)
             if errand is None:
                 on_way[question] = errand = self._errands.start(question)
             errand.waiters.append((task, place))
-            waiting[place] = errand
+            waiting.append((place, errand))
+        task.missing = len(waiting)
         return bool(waiting)
 
-    def _settle(self, errand: Errand, answer: Answer) -> None:
+    def _settle(self, errand: Errand, answer: Answer, now: float) -> None:
         """Give an answer to all who wait for it."""
         if self._on_way.pop(errand.question, None) is None:
             return
-        self._cache.keep(errand.question, answer, time.monotonic())
+        self._cache.keep(errand.question, answer, now)
         for task, place in errand.waiters:
             task.answers[place] = answer
-            del task.errands[place]
-            if not task.errands:
+            task.missing -= 1
+            if not task.missing:
                 self._advance(task)
 
     def _patience(self) -> float:
@@ -196,9 +199,10 @@ class _Running(Generic[R]):
             if task.ended:
                 continue
             task.late = True
-            for place, errand in task.errands.items():
-                errand.waiters.remove((task, place))
-                task.answers[place] = late(errand.question)
+            for place, errand in task.errands:
+                if task.answers[place] is None:
+                    errand.waiters.remove((task, place))
+                    task.answers[place] = late(errand.question)
             self._advance(task)
 
 

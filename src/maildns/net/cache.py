@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from maildns.ask import Answer, Question
+from maildns.ask import Answer, Question, told_again
 
 MAX_CACHED = 20_000
 MAX_CACHE_SECONDS = 86_400  # RFC 8767 section 4: a day is enough
@@ -33,15 +31,16 @@ class Cache:
         ttl, passed = answer.ttl_seconds, int(now - since)
         if not ttl or not passed:
             return answer
-        return replace(answer, ttl_seconds=max(0, ttl - passed))
+        return told_again(answer, question, max(0, ttl - passed))
 
     def keep(self, question: Question, answer: Answer, now: float) -> None:
         """Keep *answer* for its TTL; one that says that nothing can be known, for a moment."""
         seconds = FAILURE_CACHE_SECONDS if answer.failed else answer.ttl_seconds or 0
         if seconds <= 0:
             return
+        seconds = min(seconds, MAX_CACHE_SECONDS)
         kept = self._kept
-        kept[question] = answer, now, now + min(seconds, MAX_CACHE_SECONDS)
+        kept[question] = answer, now, now + seconds
         while len(kept) > self._most:
             del kept[next(iter(kept))]
 

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from maildns.net.servers import Server
 
@@ -23,9 +23,16 @@ MAX_OCTETS = 4096  # far more than is asked for (RFC 9715); what is larger is ta
 _BUFFER_OCTETS = 1024 * 1024
 _MOST_AT_ONCE = 64  # replies taken from one socket before the others have their turn
 
-_IDENTITIES = struct.Struct("!2048H")
+_DRAWN = struct.Struct("!2048I")  # numbers for an id and a socket each
 
-T = TypeVar("T")
+
+class Waiting(Protocol):
+    """What waits for a reply; `peer` is `Route.peer` of whom it was sent to."""
+
+    peer: str
+
+
+T = TypeVar("T", bound=Waiting)
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +41,7 @@ class Channel(Generic[T]):
 
     socket: socket.socket
     connected: bool
-    pending: dict[int, tuple[T, str]] = field(default_factory=dict)
+    pending: dict[int, T] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,21 +95,21 @@ class Datagrams(Generic[T]):
         Raises `OSError` where that cannot be, `BlockingIOError` where it cannot be now.
         """
         channels = route.channels
-        identity = self._identity()
         if len(channels) < SOCKETS:
             channels.append(self._open(route))
-            channel = channels[-1]
-        else:
-            channel = channels[self._identity() % SOCKETS]
+        drawn = self._draw()
+        channel = channels[(drawn >> 16) % len(channels)]
+        identity = drawn & 0xFFFF
         pending = channel.pending
         while identity in pending:
-            identity = self._identity()
+            identity = self._draw() & 0xFFFF
         octets = identity.to_bytes(2, "big") + body
         if route.address is None:
             channel.socket.send(octets)
         else:
             channel.socket.sendto(octets, route.address)
-        pending[identity] = waiting, route.peer
+        waiting.peer = route.peer
+        pending[identity] = waiting
         return channel, identity
 
     def received(self, seconds: float) -> Iterator[tuple[Channel[T], int, T, bytes]]:
@@ -130,9 +137,9 @@ class Datagrams(Generic[T]):
         self._selector.register(opened, selectors.EVENT_READ, channel)
         return channel
 
-    def _identity(self) -> int:
+    def _draw(self) -> int:
         if not self._random:
-            self._random.extend(_IDENTITIES.unpack(os.urandom(_IDENTITIES.size)))
+            self._random.extend(_DRAWN.unpack(os.urandom(_DRAWN.size)))
         return self._random.pop()
 
 
@@ -156,5 +163,5 @@ def _drain(channel: Channel[T]) -> Iterator[tuple[Channel[T], int, T, bytes]]:
         if waiting is None:
             continue
         # As `Route.peer` spells whom it was sent to.
-        if connected or waiting[1] == f"{sender[0]} {sender[1]}":
-            yield channel, identity, waiting[0], octets
+        if connected or waiting.peer == f"{sender[0]} {sender[1]}":
+            yield channel, identity, waiting, octets

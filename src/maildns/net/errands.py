@@ -35,15 +35,18 @@ FULL_SECONDS = 0.005  # after which a socket that was full is tried again
 MAX_WAYS = 10_000  # servers asked by themselves that are remembered
 _ROOT = Question(".", "SOA")
 _ASKING = wire.RECURSION_WANTED | wire.AUTHENTIC  # RFC 6840 section 5.7
+_ANYHOW = Manner("")
 
 
 @dataclass(slots=True, eq=False)
-class Errand:
-    """A question on its way; `waiters` are those who want the answer, known to the driver alone."""
+class Errand(Asked):
+    """
+    A question on its way; `waiters` are those who want the answer, known to the driver alone.
 
-    question: Question
+    `section` is empty where it cannot set out as one datagram.
+    """
+
     seconds: float  # that a server has
-    asked: Asked | None = None  # None where it cannot set out as one datagram
     route: Route[Errand] | None = None  # of that datagram
     body: bytes = b""
     waiters: list[Any] = field(default_factory=list)
@@ -51,6 +54,7 @@ class Errand:
     send: Send | None = None  # what the steps want next
     sent: float = 0.0
     until: float = 0.0
+    peer: str = ""
 
     @property
     def goes_to(self) -> Server | None:
@@ -65,8 +69,9 @@ class _Way(NamedTuple):
 
     manner: Manner
     route: Route[Errand]
-    flags: int
     seconds: float
+    head: bytes  # of its queries, behind the id
+    tail: bytes
 
 
 _Timer: TypeAlias = "tuple[float, Channel[Errand], int, Errand]"
@@ -110,13 +115,12 @@ class Errands:
         """Send for the answer; raises `UsageError` for a question that cannot be put."""
         number = self._types.get(question.rrtype) or self._type(question.rrtype)
         way = self._direct(question) if isinstance(question, DirectQuestion) else self._main
-        section = wire.question_to_wire(question.name, number)
+        section = wire.question_to_wire(question[0], number)
         if section is None or way is None:
-            errand = Errand(question, self._resolver.seconds_for(question))
+            errand = Errand(question, b"", _ANYHOW, self._resolver.seconds_for(question))
         else:
-            asked = Asked(question, section, way.manner)
-            body = wire.query_body(section, way.flags, dnssec_ok=way.manner.direct)
-            errand = Errand(question, way.seconds, asked, way.route, body)
+            body = way.head + section + way.tail
+            errand = Errand(question, section, way.manner, way.seconds, way.route, body)
         self._to_send.append(errand)
         return errand
 
@@ -127,7 +131,7 @@ class Errands:
         for channel, identity, errand, octets in self._datagrams.received(self._patience(seconds)):
             answer = None
             if errand.send is None and self._probe is None:
-                answer = _at_once(errand, octets)
+                answer = _at_once(errand, octets, time.monotonic())
             if answer is not None:
                 settled.append((errand, answer))
             elif not self._arrived(errand, octets):
@@ -158,9 +162,8 @@ class Errands:
             trusted=rules.recursive and rules.trusts(server),
             validates=rules.validating.get(server),
         )
-        flags = _ASKING if rules.recursive else 0
-        seconds = self._resolver.timeout_seconds
-        return _Way(manner, self._datagrams.route(server), flags, seconds)
+        ends = wire.query_ends(_ASKING if rules.recursive else 0)
+        return _Way(manner, self._datagrams.route(server), self._resolver.timeout_seconds, *ends)
 
     def _direct(self, question: DirectQuestion) -> _Way | None:
         """The way to a server asked by itself; None for one by TCP."""
@@ -176,7 +179,8 @@ class Errands:
         if server.transport is Transport.UDP:
             manner = Manner(str(server), direct=True, recursive=False, authoritative=True)
             seconds = self._resolver.seconds_for(question)
-            way = _Way(manner, self._datagrams.route(server), 0, seconds)
+            ends = wire.query_ends(0, dnssec_ok=True)
+            way = _Way(manner, self._datagrams.route(server), seconds, *ends)
         if len(self._ways) >= MAX_WAYS:
             self._ways.clear()
         self._ways[key] = way
@@ -234,13 +238,12 @@ class Errands:
             if reply is not None:
                 self._step(errand, reply)
             return reply is not None
-        asked = errand.asked
-        if asked is None or not wire.is_reply(octets, asked.section):
+        if not errand.section or not wire.is_reply(octets, errand.section):
             return False
         now = time.monotonic()
         if errand is self._probe:
             self._probed(validates=octets[3] & (wire.RCODE | wire.AUTHENTIC) == wire.AUTHENTIC)
-        elif self._probe is not None and not asked.manner.direct:
+        elif self._probe is not None and not errand.manner.direct:
             self._parked.append((errand, octets, now))
         else:
             return self._judge(errand, octets, now)
@@ -290,7 +293,7 @@ class Errands:
             self._probed(validates=False)
         elif isinstance(error, TimeoutError) and errand.waiters:
             self._step(errand, fault)
-        elif (errand.asked is not None and errand.asked.manner.direct) or not errand.waiters:
+        elif errand.manner.direct or not errand.waiters:
             unreachable = Answer(
                 errand.question, Outcome.UNREACHABLE, detail=fault.detail, seen=Seen(at=time.time())
             )
@@ -303,8 +306,7 @@ class Errands:
         for timers in self._timers.values():
             while timers:
                 until, channel, identity, errand = timers[0]
-                waiting = channel.pending.get(identity)
-                silent = waiting is not None and waiting[0] is errand and errand.until == until
+                silent = channel.pending.get(identity) is errand and errand.until == until
                 if silent and until > now:
                     break
                 timers.popleft()
@@ -330,16 +332,15 @@ class Errands:
         way = self._main
         if way is None or not way.manner.trusted or way.manner.validates is not None:
             return None
-        asked = Asked(_ROOT, wire.ROOT_SOA, way.manner)
-        body = wire.query_body(wire.ROOT_SOA, way.flags)
-        errand = Errand(_ROOT, way.seconds, asked, way.route, body)
+        body = way.head + wire.ROOT_SOA + way.tail
+        errand = Errand(_ROOT, wire.ROOT_SOA, way.manner, way.seconds, way.route, body)
         self._to_send.append(errand)
         return errand
 
     def _probed(self, *, validates: bool) -> None:
         self._probe = None
         if self._main is not None:
-            self._main.manner.validates = validates
+            self._main.manner.learn(validates=validates)
             self._rules.validating[self._main.route.server] = validates
         parked, self._parked = self._parked, []
         for errand, octets, now in parked:
@@ -385,13 +386,12 @@ class _Elsewhere:
             self._wake.send(b".")
 
 
-def _at_once(errand: Errand, octets: bytes, now: float = 0.0) -> Answer | None:
-    """The answer, where *octets*, come at *now* or just now, are a plain reply to the errand."""
-    asked = errand.asked
-    if asked is None or len(octets) >= MAX_OCTETS or not wire.is_reply(octets, asked.section):
+def _at_once(errand: Errand, octets: bytes, now: float) -> Answer | None:
+    """The answer, where *octets*, come at *now*, are a plain reply to the errand."""
+    section = errand.section
+    if not section or len(octets) >= MAX_OCTETS or not wire.is_reply(octets, section):
         return None
-    milliseconds = ((now or time.monotonic()) - errand.sent) * 1000
-    return understand(asked, octets, milliseconds, time.time())
+    return understand(errand, octets, (now - errand.sent) * 1000, time.time())
 
 
 def _read(send: Send, octets: bytes, milliseconds: float) -> Reply | None:

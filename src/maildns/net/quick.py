@@ -8,16 +8,28 @@ judge. So the bulk driver is fast where it is plain and right where it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from maildns.ask import Answer, DirectQuestion, DnssecStatus, Outcome, Question, Seen
+from maildns.ask import (
+    Answer,
+    DirectQuestion,
+    DnssecStatus,
+    Outcome,
+    Question,
+    Seen,
+    told_again,
+)
 from maildns.dnsdata import Cname, Rdata, RRset, is_within
+from maildns.frozen import quickly, unlocked
 from maildns.net import wire
 
 MAX_ALIASES = 16
 MAX_TTL = 2**31 - 1  # RFC 2181 section 8
 _RCODES = {0: "NOERROR", 3: "NXDOMAIN"}
+# To look a member up in its class costs more than to use it.
+_FOUND, _NO_NAME, _NO_DATA = Outcome.FOUND, Outcome.NO_NAME, Outcome.NO_DATA
 _ONE_ONLY = {wire.CNAME, wire.SOA, wire.RRSIG}  # of which dnspython keeps one in a set
 
 
@@ -36,9 +48,42 @@ class Manner:
     authoritative: bool = False
     trusted: bool = False
     validates: bool | None = None
+    _weighed: dict[int, DnssecStatus | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def learn(self, *, validates: bool) -> None:
+        """Whether the server validates is known now."""
+        self.validates = validates
+        self._weighed.clear()
+
+    def status(self, flags: int) -> DnssecStatus | None:
+        """
+        The DNSSEC status of a reply with these *flags*, its rcode among them.
+
+        None where it is not plain: not whole, not from one who speaks for the name, a failure.
+        """
+        try:
+            return self._weighed[flags]
+        except KeyError:
+            self._weighed[flags] = status = _status(flags, self) if _is_plain(flags, self) else None
+            return status
+
+    @property
+    def packed(self) -> tuple[Any, ...]:
+        """All that it is, to make another of."""
+        return (
+            self.server,
+            self.direct,
+            self.recursive,
+            self.authoritative,
+            self.trusted,
+            self.validates,
+        )
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Asked:
     """A question, the section that it went out as, and how its server is asked."""
 
     question: Question
@@ -46,8 +91,10 @@ class Asked(NamedTuple):
     manner: Manner
 
 
-# The question, its section, the manner, the octets, and the milliseconds, the time and the TTL.
-Packed: TypeAlias = tuple[tuple[str, ...], bytes, Manner, bytes, tuple[float, float, int | None]]
+# The manners in which was asked, and the answers: each a tuple of plain values, or whole.
+Packed: TypeAlias = tuple[list[tuple[Any, ...]], list[Any]]
+
+_answer = quickly(Answer)
 
 
 def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> Answer | None:
@@ -57,33 +104,46 @@ def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> A
     They came after *milliseconds*, at the time *at*, and are a reply to that question
     (`maildns.net.wire.is_reply`).
     """
-    question, section, manner = asked.question, asked.section, asked.manner
-    message = wire.parse(octets, question.name, section)
-    if message is None or message.rcode not in _RCODES or not _is_plain(message.flags, manner):
+    question, manner = asked.question, asked.manner
+    status = manner.status(octets[2] << 8 | octets[3])
+    if status is None:
         return None
     aliases: list[str] = []
-    found = _walk(message, question.name, int.from_bytes(section[-4:-2], "big"), manner, aliases)
-    if found is None:
-        return None
-    records, ttl = found
-    outcome, detail = Outcome.FOUND, ""
-    if not records:
-        negative = _negative_ttl(message, aliases[-1] if aliases else question.name)
-        if negative is None:
+    records: tuple[Rdata, ...] = ()
+    ttl = wire.denial(octets, question[0], asked.section)
+    if ttl is None:
+        found = _read(asked, octets, aliases)
+        if found is None:
             return None
-        ttl = min(ttl, negative)
-        outcome = Outcome.NO_NAME if message.rcode else Outcome.NO_DATA
+        records, ttl = found
+    outcome, detail = _FOUND, ""
+    rcode = octets[3] & wire.RCODE
+    if not records:
+        outcome = _NO_NAME if rcode else _NO_DATA
         detail = manner.server
-    elif message.rcode:
+    elif rcode:
         return None
-    status = _status(message.flags, manner)
-    seen = Evidence(asked, octets, milliseconds, at)
-    return Answer(question, outcome, records, ttl, status, tuple(aliases), detail, seen)
+    seen = _evidence(question, manner, octets, milliseconds, at)
+    return _answer(question, outcome, records, ttl, status, tuple(aliases), detail, seen)
+
+
+def _read(asked: Asked, octets: bytes, aliases: list[str]) -> tuple[tuple[Rdata, ...], int] | None:
+    """The records at the end of the *aliases*, which this fills, and the TTL of the whole."""
+    name, section = asked.question[0], asked.section
+    message = wire.parse_answer(octets, name, section)
+    if message is None or message.rcode != octets[3] & wire.RCODE:
+        return None
+    found = _walk(message, name, section[-4] << 8 | section[-3], asked.manner, aliases)
+    if found is None or found[0]:
+        return found
+    whole = wire.parse(octets, name, section)
+    negative = _negative_ttl(whole, aliases[-1] if aliases else name) if whole else None
+    return None if negative is None else ((), min(found[1], negative))
 
 
 def _is_plain(flags: int, manner: Manner) -> bool:
     """Whether it is whole, from one who speaks for the name, and its DNSSEC status can be told."""
-    if flags & wire.CUT:
+    if flags & wire.CUT or flags & wire.RCODE not in _RCODES:
         return False
     if manner.authoritative and not flags & wire.AUTHORITATIVE:
         return False
@@ -145,37 +205,31 @@ def _negative_ttl(message: wire.Message, owner: str) -> int | None:
 class Evidence(Seen):
     """What is seen of a reply, read from its octets only when someone looks."""
 
-    __slots__ = ("_asked", "_wire")
+    __slots__ = ("manner", "question", "whole")
 
-    _asked: Asked
-    _wire: bytes
-
-    def __init__(self, asked: Asked, octets: bytes, milliseconds: float, at: float) -> None:
-        put = object.__setattr__
-        put(self, "_asked", asked)
-        put(self, "_wire", octets)
-        put(self, "milliseconds", milliseconds)
-        put(self, "at", at)
+    question: Question
+    manner: Manner
+    whole: bytes
 
     @property
     def server(self) -> str:
         """The server that replied."""
-        return self._asked.manner.server
+        return self.manner.server
 
     @property
     def rcode(self) -> str:
         """What it says of the whole."""
-        return _RCODES[self._wire[3] & wire.RCODE]
+        return _RCODES[self.whole[3] & wire.RCODE]
 
     @property
     def authoritative(self) -> bool:
         """Whether it speaks with authority."""
-        return self._wire[2] << 8 & wire.AUTHORITATIVE != 0
+        return self.whole[2] << 8 & wire.AUTHORITATIVE != 0
 
     @property
     def octets(self) -> int:
         """The size of the message."""
-        return len(self._wire)
+        return len(self.whole)
 
     @property
     def signatures(self) -> tuple[Rdata, ...]:
@@ -200,34 +254,78 @@ class Evidence(Seen):
         return () if message is None else wire.rrsets(message, message.additional)
 
     def _message(self) -> wire.Message | None:
-        asked = self._asked
-        if not asked.manner.direct:
+        if not self.manner.direct:
             return None
-        return wire.parse(self._wire, asked.question.name, asked.section)
+        name = self.question.name
+        return wire.parse(self.whole, name, wire.question_in(self.whole, name))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Evidence, (self._asked, self._wire, self.milliseconds, self.at))
-
-    def packed(self, ttl_seconds: int | None) -> Packed:
-        """The answer that this is seen of, small; of all replies this is the least that tells all."""
-        question, section, manner = self._asked
-        times = (self.milliseconds, self.at, ttl_seconds)
-        return tuple(question), section, manner, self._wire, times
+        made_of = (self.question, self.manner, self.whole, self.milliseconds, self.at)
+        return (_evidence, made_of)
 
 
-def pack(answer: Answer) -> Packed | Answer:
-    """*answer* in a form that another process is given fast; `unpack` makes it whole there."""
-    seen = answer.seen
-    return seen.packed(answer.ttl_seconds) if isinstance(seen, Evidence) else answer
+_draft_evidence = unlocked(Evidence)
 
 
-def unpack(packed: Packed | Answer) -> Answer:
-    """The answer that `pack` was given."""
-    if isinstance(packed, Answer):
-        return packed
-    words, section, manner, octets, (milliseconds, at, ttl) = packed
-    question = DirectQuestion(*words) if manner.direct else Question(*words)
-    answer = understand(Asked(question, section, manner), octets, milliseconds, at)
+def _evidence(
+    question: Question, manner: Manner, octets: bytes, milliseconds: float, at: float
+) -> Seen:
+    made = _draft_evidence()
+    made.question = question
+    made.manner = manner
+    made.whole = octets
+    made.milliseconds = milliseconds
+    made.at = at
+    made.__class__ = Evidence
+    seen: Seen = made
+    return seen
+
+
+def pack(answers: Iterable[Answer]) -> Packed:
+    """
+    *answers* in a form that another process is given fast; `unpack` makes them whole there.
+
+    Of a reply its octets are the least that tells all.
+    """
+    manners: dict[int, tuple[int, Manner]] = {}
+    rows: list[Any] = []
+    for answer in answers:
+        seen = answer.seen
+        if not isinstance(seen, Evidence):
+            rows.append(answer)
+            continue
+        manner, asked = seen.manner, seen.question
+        known = manners.get(id(manner))
+        if known is None:
+            known = manners[id(manner)] = len(manners), manner
+        # What is asked of one server itself has more words; some answers are to several questions.
+        words: tuple[str, ...] = asked
+        more = None
+        if len(words) > 2 or answer.question != asked:
+            more = words[2:], tuple(answer.question)
+        times = (seen.milliseconds, seen.at, answer.ttl_seconds)
+        rows.append((known[0], asked[0], asked[1], seen.whole, *times, more))
+    return [manner.packed for _, manner in manners.values()], rows
+
+
+def unpack(packed: Packed) -> list[Answer]:
+    """The answers that `pack` was given."""
+    manners, rows = packed
+    made = [Manner(*one) for one in manners]
+    return [row if isinstance(row, Answer) else _unpacked(made, *row) for row in rows]
+
+
+def _unpacked(manners: list[Manner], number: int, *row: Any) -> Answer:
+    name, rrtype, octets, milliseconds, at, ttl, more = row
+    servers, other = more or ((), None)
+    asked = _question(name, rrtype, *servers)
+    section = wire.question_in(octets, name)
+    answer = understand(Asked(asked, section, manners[number]), octets, milliseconds, at)
     if answer is None:
         raise AssertionError("what was understood once is understood again")
-    return answer if answer.ttl_seconds == ttl else replace(answer, ttl_seconds=ttl)
+    question = _question(*other) if other else asked
+    return told_again(answer, question, ttl)
+
+
+def _question(*words: str) -> Question:
+    return Question(*words) if len(words) == 2 else DirectQuestion(*words)

@@ -47,10 +47,11 @@ _FIVE = struct.Struct("!IIIII")
 _PRIORITIES = struct.Struct("!HHH")
 # Of a name that has one spelling only: no escapes, no capitals to be kept.
 _PLAIN = re.compile(rb"[a-zA-Z0-9_*.-]+")
-_PLAIN_TEXT = re.compile(r"[a-z0-9_*.-]{1,253}")
+_PLAIN_LABEL = re.compile(r"[a-z0-9_*-]{1,63}")
 _OPT = struct.Struct("!BHHIH")
 _PAYLOAD = 1232  # RFC 9715 section 3.1
 _DNSSEC_OK = 0x8000
+_OPCODE_HIGH = 0x78  # within the third octet
 
 _FAILURES = {1, 2, 4, 5}  # FORMERR, SERVFAIL, NOTIMP, REFUSED
 
@@ -75,28 +76,42 @@ def question_to_wire(name: str, rdtype: int) -> bytes | None:
     >>> question_to_wire("a.example", 1)
     b'\x01a\x07example\x00\x00\x01\x00\x01'
     """
-    if not _PLAIN_TEXT.fullmatch(name):
-        return None
     label, _, above = name.partition(".")
-    rest = _name_to_wire(above)
-    if rest is None or not 0 < len(label) < 64:
+    first, rest = _label_to_wire(label), _above_to_wire(above)
+    if first is None or rest is None or len(name) > MAX_NAME_TEXT:
         return None
-    return b"%c%b%b%b" % (len(label), label.encode("ascii"), rest, _TAIL.pack(rdtype, INTERNET))
+    return first + rest + _tail(rdtype)
 
 
 @lru_cache(maxsize=8192)
-def _name_to_wire(name: str) -> bytes | None:
-    parts: list[bytes] = []
-    for label in name.encode("ascii").split(b".") if name else ():
-        if not 0 < len(label) < 64:
-            return None
-        parts += (bytes((len(label),)), label)
-    return b"".join(parts) + b"\0"
+def _label_to_wire(label: str) -> bytes | None:
+    if not _PLAIN_LABEL.fullmatch(label):
+        return None
+    return bytes((len(label),)) + label.encode("ascii")
 
 
-def query_body(question: bytes, flags: int, *, dnssec_ok: bool = False) -> bytes:
-    """A query without its first two octets, the id: one question, and EDNS (RFC 6891)."""
-    return _QUERY_HEADS[flags] + question + (_OPT_DNSSEC if dnssec_ok else _OPT_PLAIN)
+@lru_cache(maxsize=8192)
+def _above_to_wire(name: str) -> bytes | None:
+    """What stands behind the first label; the same for many names."""
+    found = [_label_to_wire(label) for label in name.split(".")] if name else []
+    plain = [one for one in found if one is not None]
+    return b"".join(plain) + b"\0" if len(plain) == len(found) else None
+
+
+@lru_cache(maxsize=512)
+def _tail(rdtype: int) -> bytes:
+    return _TAIL.pack(rdtype, INTERNET)
+
+
+def question_in(octets: bytes, name: str) -> bytes:
+    """The question section of a reply to a question for *name*, as `question_to_wire` writes it."""
+    length = 5 if name == "." else len(name) + 6
+    return octets[HEADER_OCTETS : HEADER_OCTETS + length]
+
+
+def query_ends(flags: int, *, dnssec_ok: bool = False) -> tuple[bytes, bytes]:
+    """What stands before and behind the question section of a query, without the id: EDNS (RFC 6891)."""
+    return _QUERY_HEADS[flags], (_OPT_DNSSEC if dnssec_ok else _OPT_PLAIN)
 
 
 _QUERY_HEADS = {
@@ -169,21 +184,85 @@ def parse(octets: bytes, name: str, question: bytes) -> Message | None:
 
     None where it is not for this codec: another class, a name that needs escapes, no sense.
     """
+    return _parsed(octets, name, question, whole=True)
+
+
+def parse_answer(octets: bytes, name: str, question: bytes) -> Message | None:
+    """Like `parse`, without the records of the other two sections, of which only the lengths are read."""
+    return _parsed(octets, name, question, whole=False)
+
+
+def _parsed(octets: bytes, name: str, question: bytes, *, whole: bool) -> Message | None:
     try:
         _, flags, _, answers, authorities, additions = _HEADER.unpack_from(octets)
-        if flags & OPCODE or answers + authorities + additions > MAX_RECORDS:
+        others = authorities + additions
+        if flags & OPCODE or answers + others > MAX_RECORDS:
             return None
         names = {HEADER_OCTETS: name}
-        at = HEADER_OCTETS + len(question)
-        records, end, extended = _records(octets, at, answers + authorities + additions, names)
-        if end != len(octets):
+        count = answers + others if whole else answers
+        records, end, extended = _records(octets, HEADER_OCTETS + len(question), count, names)
+        if whole:
+            authority_ends = answers + authorities
+            upper = max(extended, 0)
+        else:
+            authority_ends = answers
+            upper = _others(octets[end:], others)
+            end = len(octets)
+        if end != len(octets) or upper < 0 or (extended >= 0 and not whole):
             return None
     except _ODD:
         return None
-    rcode = flags & RCODE
-    if extended > 0:
-        rcode |= extended << 4
-    return Message(octets, flags, rcode, records, answers, answers + authorities, names)
+    rcode = flags & RCODE | upper << 4
+    return Message(octets, flags, rcode, records, answers, authority_ends, names)
+
+
+@lru_cache(maxsize=1024)
+def _others(octets: bytes, count: int) -> int:
+    """
+    The upper half of the rcode in *count* records that *octets* hold; -1 where they make no sense.
+
+    Remembered, for a server says the same beside most of its answers.
+    """
+    at, extended = 0, -1
+    try:
+        for _ in range(count):
+            first = octets[at]
+            at = _behind_name(octets, at)
+            rdtype, rdclass, ttl, length = _FIXED.unpack_from(octets, at)
+            at += 10 + length
+            if rdtype == OPT and not first and extended < 0:
+                extended = ttl >> 24
+            elif rdtype == OPT or rdclass != INTERNET or extended >= 0:
+                return -1
+    except _ODD:
+        return -1
+    return max(extended, 0) if at == len(octets) else -1
+
+
+def denial(octets: bytes, name: str, question: bytes) -> int | None:
+    """
+    The negative TTL of a reply that holds just the SOA of a zone of *name*, as most of them do.
+
+    None of any other, which is for `parse`; so is one with an extended rcode.
+    """
+    if octets[6:10] != b"\0\0\0\1" or octets[2] & _OPCODE_HIGH:
+        return None
+    at = HEADER_OCTETS + len(question)
+    try:
+        target = octets[at + 1]
+        if octets[at] != 0xC0 or not (target == HEADER_OCTETS or _in_question(name, target)):
+            return None
+        rdtype, rdclass, ttl, length = _FIXED.unpack_from(octets, at + 2)
+        end = at + 12 + length
+        minimum = _minimum(octets[at + 12 : end])
+        if rdtype != SOA or rdclass != INTERNET or end > len(octets) or minimum < 0:
+            return None
+        extra = octets[10] << 8 | octets[11]
+        if extra > 1 or _others(octets[end:], extra) != 0:
+            return None
+    except _ODD:
+        return None
+    return min(ttl if ttl < 0x80000000 else 0, minimum)
 
 
 def _records(octets: bytes, at: int, count: int, names: _Names) -> tuple[list[Raw], int, int]:
@@ -298,21 +377,29 @@ def rrsets(message: Message, records: list[Raw]) -> tuple[RRset, ...]:
 
 def negative_ttl(message: Message, record: Raw) -> int | None:
     """How long the SOA *record* lets a negative answer live (RFC 2308 section 5)."""
-    octets, end = message.octets, record[4]
+    minimum = _minimum(message.octets[record[3] : record[4]])
+    return None if minimum < 0 else min(record[2], minimum)
+
+
+@lru_cache(maxsize=4096)
+def _minimum(data: bytes) -> int:
+    """The last number of an SOA's *data*; -1 where they are none."""
     try:
-        at = _behind_name(octets, _behind_name(octets, record[3]))
-        if at + 20 != end:
-            return None
-    except IndexError:
-        return None
-    minimum = int.from_bytes(octets[end - 4 : end], "big")
-    return min(record[2], minimum if minimum < 0x80000000 else 0)
+        at = _behind_name(data, _behind_name(data, 0))
+    except _ODD:
+        return -1
+    if at + 20 != len(data):
+        return -1
+    minimum = int.from_bytes(data[-4:], "big")
+    return minimum if minimum < 0x80000000 else 0
 
 
 def _behind_name(octets: bytes, at: int) -> int:
     while length := octets[at]:
         if length >= 0xC0:
             return at + 2
+        if length > 63:
+            raise _Odd
         at += 1 + length
     return at + 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maildns.audit.checks import addresses as addresses
 from maildns.audit.checks import bimi as bimi
+from maildns.audit.checks import bimi_live as bimi_live
 from maildns.audit.checks import caa as caa
 from maildns.audit.checks import clients as clients
 from maildns.audit.checks import dane as dane

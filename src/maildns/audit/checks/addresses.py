@@ -9,7 +9,7 @@ from functools import lru_cache
 from maildns.audit.facts import Facts
 from maildns.audit.registry import check
 from maildns.audit.result import Result, broken, of_findings, ok, unknown
-from maildns.dnsdata import reverse_name
+from maildns.dnsdata import address_text, reverse_name
 from maildns.finding import Finding, Fix, Severity, rule
 from maildns.protocols import addresses
 from maildns.protocols.addresses import Iprev, IprevResult
@@ -89,7 +89,7 @@ def _special(address: IpAddress, host: str) -> tuple[Finding, ...]:
 @lru_cache(maxsize=4096)
 def _spelled(address: IpAddress) -> tuple[str, str]:
     """The address, and the name where its PTR record stands."""
-    return str(address), reverse_name(address)
+    return address_text(address), reverse_name(address)
 
 
 def _name(facts: Facts, iprev: Iprev, host: str) -> Iterator[Result]:

@@ -1,7 +1,7 @@
 """
 BIMI: the picture beside the domain's mail.
 
-Picture and mark certificate are not fetched.
+What is at the addresses in the record is judged in `bimi_live`.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def mail_hosts(facts: Facts) -> Iterator[Result]:
     unlikely = {host.name for host in mail.hosts if not host.addresses}
     found = list(mx.lint_rrset(records, facts.domain))
     # A host whose name is wrong has no address either: that is said once.
-    misnamed = {one.host for one in records if mx.lint(one)} & unlikely
+    misnamed = {one.host for one in records if one.host in unlikely and mx.lint(one)}
     for finding in mx.lint_hosts(mail):
         if finding.rule == HOST_UNKNOWN.id:
             yield unknown(HOST_UNKNOWN, facts.domain, finding.says, answer)

@@ -8,6 +8,7 @@ makes mail fail now and then, which is the hardest fault to find.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final
 
@@ -205,22 +206,32 @@ def _address_of(host: str, answers: tuple[Answer, ...]) -> Iterator[Result]:
 
 def _where(facts: Facts) -> Iterator[Result]:
     zone = facts.dns.zone
-    every = sorted({one for host in zone.hosts for one in zone.addresses_of(host)})
-    if len(zone.hosts) > 1 and every:
-        # RFC 2182 section 3.1 speaks of places; a /24 and a /48 are the least that is routed apart.
-        networks = {ip_network((one, 48 if ":" in one else 24), strict=False) for one in every}
-        families = {network.version for network in networks}
-        if len(networks) == len(families):
-            yield broken(NETWORK, zone.apex, f"all in {', '.join(sorted(map(str, networks)))}")
+    of_host = [zone.addresses_of(host) for host in zone.hosts]
+    together = _only_networks(frozenset().union(*of_host)) if len(of_host) > 1 else ""
+    if together:
+        yield broken(NETWORK, zone.apex, f"all in {together}")
     answers = [one for host in zone.hosts for one in zone.addresses[host]]
     if any(one.failed for one in answers):
         return
-    having = [host for host in zone.hosts if any(":" in one for one in zone.addresses_of(host))]
+    having = [
+        host
+        for host, addresses in zip(zone.hosts, of_host, strict=True)
+        if any(":" in one for one in addresses)
+    ]
     if len(having) < 2:
         shown = ", ".join(having) or "none"
         yield broken(IPV6, zone.apex, f"name servers with an IPv6 address: {shown}")
     else:
         yield ok(IPV6, zone.apex, f"{len(having)} name servers have an IPv6 address")
+
+
+@lru_cache(maxsize=2048)
+def _only_networks(every: frozenset[str]) -> str:
+    """The one network of each family that all addresses are in; empty where there are more."""
+    # RFC 2182 section 3.1 speaks of places; a /24 and a /48 are the least that is routed apart.
+    networks = {ip_network((one, 48 if ":" in one else 24), strict=False) for one in every}
+    families = {network.version for network in networks}
+    return ", ".join(sorted(map(str, networks))) if len(networks) == len(families) else ""
 
 
 # --- each server by itself ------------------------------------------------------------

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any
 
 from maildns.ask import Answer, Outcome, Question
 from maildns.audit.facts.zone import ZoneFacts
 from maildns.dnsdata import Txt
 from maildns.net.https import FetchedPolicy
 from maildns.net.talk import Talk
+from maildns.net.web import Fetched
 from maildns.protocols.addresses import Iprev
 from maildns.protocols.addresses.record import IpAddress
 from maildns.protocols.bimi import BimiLookup
@@ -50,7 +51,8 @@ class DnsFacts:
     that fails everything; `addresses` the names of each address of a mail host; `caa` the records
     that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
     of a mail host that calls itself by the host's name, `own_spf` that of the same address when it
-    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host.
+    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host with
+    DANE.
     """
 
     domain: str
@@ -72,7 +74,8 @@ class DnsFacts:
 
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
-        known = self.answers.get(cast("Question", (name, rrtype)))  # which equals the tuple it is
+        answers: Mapping[Any, Answer] = self.answers  # a question equals the tuple that it is
+        known = answers.get((name, rrtype))
         if known is not None:
             return known
         return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")
@@ -85,10 +88,14 @@ class DnsFacts:
     @property
     def exists(self) -> bool | None:
         """Whether there is such a domain; None where it cannot be known."""
-        outcomes = {self.answer(self.domain, rrtype).outcome for rrtype in ("MX", "TXT", "A")}
-        if Outcome.NO_NAME in outcomes:
-            return False
-        return True if outcomes & {Outcome.FOUND, Outcome.NO_DATA} else None
+        exists = None
+        for rrtype in ("MX", "TXT", "A"):
+            answer = self.answer(self.domain, rrtype)
+            if answer.outcome is Outcome.NO_NAME:
+                return False
+            if not answer.failed:
+                exists = True
+        return exists
 
     @property
     def receives(self) -> bool:
@@ -123,12 +130,27 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class BimiDocuments:
+    """
+    What came of fetching the documents that the BIMI record names, each None where it names none.
+
+    The certificate is judged by the known mark verifying authorities and those of
+    `authorities_pem`.
+    """
+
+    picture: Fetched | None = None
+    certificate: Fetched | None = None
+    authorities_pem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """
     All that is known of a domain.
 
     `talks` are the conversations with its mail hosts and the services that it announces, `policy`
-    the fetched MTA-STS policy: None where that was not asked for, or there was nobody to ask.
+    the fetched MTA-STS policy, `documents` what the BIMI record names: None where that was not asked
+    for, or there was nobody to ask.
     `views` holds what further views of a split DNS show. `now` is the time that expiry is judged
     by. `previous` is what an earlier check saw, where anyone remembers.
     """
@@ -139,6 +161,7 @@ class Facts:
     policy: FetchedPolicy | None = None
     views: Mapping[str, DnsFacts] = field(default_factory=dict)
     previous: Earlier | None = None
+    documents: BimiDocuments | None = None
 
     @property
     def domain(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from maildns.ask import Answer, DirectQuestion, Inquiry, Question
-from maildns.dnsdata import AAAA, A, Ns, RRset, Soa, parent
+from maildns.dnsdata import AAAA, A, Ns, RRset, Soa, address_text, parent
 
 MAX_SERVERS = 16  # of a zone; the root has 13
 MAX_ADDRESSES = 24  # of all of them together
@@ -156,7 +156,7 @@ def _hosts(answer: Answer) -> tuple[str, ...]:
 
 def _addresses(answers: Iterable[Answer]) -> list[str]:
     return [
-        str(one.address)
+        address_text(one.address)
         for answer in answers
         for one in answer.records
         if isinstance(one, A | AAAA)

@@ -7,6 +7,7 @@ name of a known authority, since a CAA record is judged by that name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -59,8 +60,8 @@ class Authority:
 
     def __post_init__(self) -> None:
         root, issuer = _name(_ROOT), _name(_ISSUER)
-        self.root = _authority(root, self.root_key, root, self.root_key)
-        self.issuing = _authority(issuer, self.issuing_key, root, self.root_key)
+        self.root = make_authority(root, self.root_key, root, self.root_key)
+        self.issuing = make_authority(issuer, self.issuing_key, root, self.root_key)
 
     @property
     def root_pem(self) -> bytes:
@@ -111,9 +112,21 @@ def _issuer_id(key: Key) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
-def _authority(
-    subject: x509.Name, key: Key, issuer: x509.Name, issuing_key: Key
+def key_identifiers(
+    key: Key, issuing_key: Key
+) -> tuple[x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]:
+    """The extensions that name the key of a certificate and that of its issuer."""
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key()), _issuer_id(issuing_key)
+
+
+def make_authority(
+    subject: x509.Name,
+    key: Key,
+    issuer: x509.Name,
+    issuing_key: Key,
+    purposes: Sequence[x509.ObjectIdentifier] = (),
 ) -> x509.Certificate:
+    """The certificate of an authority, of ten years; *purposes* are those of what it issues."""
     now = datetime.now(UTC)
     usage = dict.fromkeys(
         (
@@ -122,7 +135,7 @@ def _authority(
         ),
         False,
     )  # fmt: skip
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
@@ -132,7 +145,9 @@ def _authority(
         .not_valid_after(now + timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(_issuer_id(issuing_key), critical=False)
-        .sign(issuing_key, hashes.SHA256())
     )
+    for extension in key_identifiers(key, issuing_key):
+        builder = builder.add_extension(extension, critical=False)
+    if purposes:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+    return builder.sign(issuing_key, hashes.SHA256())

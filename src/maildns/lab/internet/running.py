@@ -30,14 +30,17 @@ from maildns.errors import InputError, UsageError
 from maildns.lab.internet import name_servers, postfix, services, zones
 from maildns.lab.internet.authority import Authority, key_pem, new_key
 from maildns.lab.internet.faults import Fault, broken_site, faults_named
+from maildns.lab.internet.mark import MarkAuthority
 from maildns.lab.internet.namespace import Namespace, namespaces, require_root
 from maildns.lab.internet.sites import (
+    BRAND_HOST,
     PUBLIC_RESOLVER,
     WEB,
     Common,
     MailHost,
     Place,
     Site,
+    add_brand,
     fresh_name,
     healthy,
     provider_hosts,
@@ -74,6 +77,7 @@ class Internet:
         self.folder = _RUN / self.name
         self.network = Namespace(self.name)
         self.authority = Authority()
+        self.marks = MarkAuthority()
         self.sites: dict[str, Site] = {}
         self.seconds = 0.0  # that the start took
         self._served = zones.Served()
@@ -118,6 +122,11 @@ class Internet:
         return self.folder / "authority.pem"
 
     @property
+    def mark_authorities(self) -> Path:
+        """The file of the authority for marks, PEM."""
+        return self.folder / "mark-authority.pem"
+
+    @property
     def anchor(self) -> str:
         """The DS record of the root, from which everything inside is validated: `. IN DS ...`."""
         return f". IN DS {self._served.anchor}"
@@ -139,13 +148,14 @@ class Internet:
         return self.network.call(function, *arguments)
 
     def change(self, site: Site) -> None:
-        """Serve the zone and the policy of *site* as they are now, and forget what was cached."""
+        """Serve the zone, policy and picture of *site* as they are now, and forget what was cached."""
         zones.serve_again(self._served, site)
         for server, served in self._served.zones.items():
             if site.name in served:
                 name_servers.write_zone(self.folder / server, site.name, served[site.name])
                 self._control("knotc", f"{server}/knot.sock", "-b", "zone-reload", site.name)
         self._write_policy(site)
+        self._write_brand(site)
         self.forget(site.name)
 
     def forget(self, name: str) -> None:
@@ -163,6 +173,7 @@ class Internet:
     def _start(self) -> None:
         self.folder.mkdir(mode=0o755)
         self.authorities.write_bytes(self.authority.root_pem)
+        self.mark_authorities.write_bytes(self.marks.root_pem)
         hosts = self._make_sites()
         self.network.open()
         places = [one for host in hosts for one in host.place.both]
@@ -189,6 +200,7 @@ class Internet:
             PROVIDER: healthy(PROVIDER, common, provider),
             GOOD: healthy(GOOD, common, own),
         }
+        add_brand(self.sites[GOOD])
         for at, fault in enumerate(self.faults):
             site = broken_site(fault, common, at)
             self.sites[site.name] = site
@@ -206,12 +218,11 @@ class Internet:
         folder = self.folder / "web"
         folder.mkdir()
         for site in self.sites.values():
-            key = new_key()
-            chain = self.authority.chain_pem(self.authority.issue(key, site.policy.names))
-            path = folder / f"mta-sts.{site.name}.pem"
-            path.touch(mode=0o600)
-            path.write_bytes(key_pem(key) + chain)
+            self._certify(folder / f"mta-sts.{site.name}.pem", site.policy.names)
             self._write_policy(site)
+            web = site.at(BRAND_HOST)
+            self._certify(folder / f"{web}.pem", [web])
+            self._write_brand(site)
         imap: dict[str, str] = {}
         mail = {place: h.misbehaves for h in hosts if h.misbehaves for place in h.place.both}
         for host in hosts:
@@ -229,6 +240,24 @@ class Internet:
         config = self.folder / "services.json"
         config.write_text(json.dumps(asdict(wanted)), encoding="utf-8")
         self._launch("services", [sys.executable, "-I", services.__file__, str(config)])
+
+    def _certify(self, path: Path, names: list[str]) -> None:
+        """Write a web server's key and certificate."""
+        key = new_key()
+        chain = self.authority.chain_pem(self.authority.issue(key, names))
+        path.touch(mode=0o600)
+        path.write_bytes(key_pem(key) + chain)
+
+    def _write_brand(self, site: Site) -> None:
+        web, brand = site.at(BRAND_HOST), site.brand
+        picture = self.folder / "web" / f"{web}.picture"
+        picture.unlink(missing_ok=True)
+        if brand is None:
+            return
+        if brand.picture is not None:
+            picture.write_bytes(brand.picture)
+        mark = self.marks.issue(brand.names, brand.certified, brand.days)
+        picture.with_name(f"{web}.mark").write_bytes(self.marks.chain_pem(mark))
 
     def _write_policy(self, site: Site) -> None:
         folder = self.folder / "web"
@@ -355,6 +384,7 @@ def inside(name: str, arguments: Sequence[str]) -> list[str]:
     settings = [
         f"PATH={path}",
         f"SSL_CERT_FILE={folder / 'authority.pem'}",
+        f"MAILDNS_MARK_CA_FILE={folder / 'mark-authority.pem'}",
         f"MAIL_CONFIG={folder / 'mail2'}",
         f"MAILDNS_LAB={name}",
     ]

@@ -1,5 +1,5 @@
 """
-The small servers of the pretend internet, in one process inside: policies over HTTPS, a greeting over IMAP, and name servers that misbehave.
+The small servers of the pretend internet, in one process inside: policies and pictures over HTTPS, a greeting over IMAP, and name servers that misbehave.
 
 Run as `python -I services.py FILE`, FILE being the JSON text of a `Wanted`: nothing but the
 standard library is imported, so that it starts at once.
@@ -21,6 +21,13 @@ from typing import Final, cast
 _SECONDS: Final = 10.0
 _MAX_HEAD: Final = 16 * 1024
 DNS_PORT: Final = 53
+PICTURE_PATH: Final = "/logo.svg"
+MARK_PATH: Final = "/mark.pem"
+# What is served beside policies: by its path, the ending of the file's name, and its type.
+_DOCUMENTS: Final = {
+    PICTURE_PATH: ("picture", "image/svg+xml"),
+    MARK_PATH: ("mark", "application/pem-certificate-chain"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Wanted:
     """
     What to run.
 
-    `web` are addresses of the HTTPS server, `sites` the folder of its certificates and policies;
+    `web` are addresses of the HTTPS server, `sites` the folder of its certificates, policies and pictures;
     `imap` maps addresses to certificate files; `silent` are addresses at which questions are
     taken and not answered; `relays` maps addresses to the name servers to which they pass
     questions over UDP, and how they pass on the answers: plain, garbage, liar. `mail` maps
@@ -106,6 +113,12 @@ async def _web(sites: Path, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 def _response(sites: Path, host: str, path: str) -> bytes:
     name = Path(host or "none").name
+    if path in _DOCUMENTS:
+        ending, kind = _DOCUMENTS[path]
+        document = sites / f"{name}.{ending}"
+        if not document.exists():
+            return _message("404 Not Found", b"there is no such file\n")
+        return _message("200 OK", document.read_bytes(), f"Content-Type: {kind}\r\n")
     redirect = sites / f"{name}.redirect"
     if redirect.exists() and path == "/.well-known/mta-sts.txt":
         place = redirect.read_text(encoding="utf-8")

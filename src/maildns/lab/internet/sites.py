@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from maildns.lab.internet.authority import CAA_DOMAIN, Authority, Key, key_digest, new_key
+from maildns.lab.internet.mark import picture_of
+from maildns.lab.internet.services import MARK_PATH, PICTURE_PATH
 from maildns.lab.internet.signing import Signing, ZoneKey
 
 TLD: Final = "lab"
 TTL_SECONDS: Final = 3600
 SELECTOR: Final = "mail"
 NAME_SERVERS: Final = ("ns1.dns.lab", "ns2.dns.lab")
+BRAND_HOST: Final = "brand"
 STRING_OCTETS: Final = 255  # RFC 1035 section 3.3.14
 
 
@@ -47,7 +50,7 @@ class Place:
 
 REVERSE_V4: Final = "77.77.in-addr.arpa"
 REVERSE_V6: Final = "7.7.0.0.7.7.a.2.ip6.arpa"
-WEB: Final = Place(12, 1)  # serves the policies of MTA-STS
+WEB: Final = Place(12, 1)  # serves the policies of MTA-STS, pictures and mark certificates
 NOBODY: Final = Place(12, 9)  # nothing listens there
 PUBLIC_RESOLVER: Final = "127.0.0.1"
 LAN_SERVER: Final = "10.77.0.53"  # shows what a LAN sees
@@ -167,6 +170,21 @@ class Policy:
 
 
 @dataclass
+class Brand:
+    """
+    The picture of a domain as its web server shows it, and its mark certificate.
+
+    `picture` None: there is none (404). `certified` is the picture within the certificate, `names`
+    and `days` are the certificate's.
+    """
+
+    picture: bytes | None
+    certified: bytes
+    names: list[str]
+    days: int = 300
+
+
+@dataclass
 class Site:
     """
     A mail domain and all that belongs to it.
@@ -175,7 +193,7 @@ class Site:
     `name_servers` are those that the zone names, `delegated_to` those that the zone above names.
     On the second name server the zone has `second` instead of `records` where that is given, with
     a serial less by `second_behind`; `second_lame`: it knows nothing of the zone. `lan` is what
-    the name server of the LAN shows.
+    the name server of the LAN shows. `brand` is what its BIMI record names, where it has one.
     """
 
     name: str
@@ -190,6 +208,7 @@ class Site:
     second_behind: int = 0
     second_lame: bool = False
     lan: Records | None = None
+    brand: Brand | None = None
 
     def key(self) -> ZoneKey:
         """A fresh key for its zone."""
@@ -254,6 +273,19 @@ def healthy(name: str, common: Common, hosts: list[MailHost]) -> Site:
     for host in hosts:
         add_host(records, host)
     return site
+
+
+def add_brand(site: Site) -> Brand:
+    """Publish a picture of the domain, and its mark certificate."""
+    host = site.at(BRAND_HOST)
+    place = f"https://{host}"
+    record = f"v=BIMI1; l={place}{PICTURE_PATH}; a={place}{MARK_PATH};"
+    site.records.set(site.at("default._bimi"), "TXT", txt(record))
+    site.records.set(host, "A", WEB.ipv4)
+    site.records.set(host, "AAAA", WEB.ipv6)
+    picture = picture_of(site.name)
+    site.brand = Brand(picture, picture, [site.name])
+    return site.brand
 
 
 def add_host(records: Records, host: MailHost) -> None:

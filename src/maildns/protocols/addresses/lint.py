@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
@@ -89,22 +89,23 @@ GENERIC_PTR = rule(
     reference="RFC 1912 section 2.1",
 )
 
-_SHARED: Final = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
-_DOCUMENTATION: Final = tuple(
-    ipaddress.ip_network(network)
-    # RFC 5737, RFC 3849, RFC 9637
-    for network in (
-        "192.0.2.0/24",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "2001:db8::/32",
-        "3fff::/20",
-    )
+_Spans: TypeAlias = list[tuple[int, int, int]]
+
+
+def _spans(*networks: str) -> _Spans:
+    """The version, and the first and the last address of each, for they are many that are compared."""
+    made = map(ipaddress.ip_network, networks)
+    return [(one.version, int(one[0]), int(one[-1])) for one in made]
+
+
+_SHARED: Final = _spans("100.64.0.0/10")  # RFC 6598
+# RFC 5737, RFC 3849, RFC 9637
+_DOCUMENTATION: Final = _spans(
+    "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"
 )
-_TRANSLATED: Final = tuple(
-    # RFC 7526 (6to4 is retired), RFC 4380 (Teredo), RFC 6052 and RFC 8215 (NAT64)
-    ipaddress.ip_network(network)
-    for network in ("2002::/16", "192.88.99.0/24", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48")
+# RFC 7526 (6to4 is retired), RFC 4380 (Teredo), RFC 6052 and RFC 8215 (NAT64)
+_TRANSLATED: Final = _spans(
+    "2002::/16", "192.88.99.0/24", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"
 )
 _SPEAKS_OF_A_LINE: Final = re.compile(
     r"(?:^|[.-]|\d)(?:dyn|dynamic|dsl|[avsx]dsl|pool|pools|dhcp|dial|dialin|dialup|dip|ppp|pppoe|broadband"
@@ -125,18 +126,23 @@ def lint_address(address: str | IpAddress, subject: str = "") -> list[Finding]:
 
 
 def _special(address: IpAddress) -> Rule | None:
-    if any(address in network for network in _DOCUMENTATION):
+    if _is_in(address, _DOCUMENTATION):
         return DOCUMENTATION
     if address.is_loopback:
         return LOOPBACK
     unusable = address.is_multicast or address.is_link_local or address.is_unspecified
-    if unusable or any(address in network for network in _TRANSLATED):
+    if unusable or _is_in(address, _TRANSLATED):
         return UNUSABLE
     if isinstance(address, ipaddress.IPv4Address) and address.is_reserved:
         return UNUSABLE
-    if address.is_private or address in _SHARED:
+    if address.is_private or _is_in(address, _SHARED):
         return PRIVATE
     return None if address.is_global else UNUSABLE
+
+
+def _is_in(address: IpAddress, spans: _Spans) -> bool:
+    point, version = int(address), address.version
+    return any(low <= point <= high and version == of for of, low, high in spans)
 
 
 def lint_ptr(address: str | IpAddress, names: Sequence[str], subject: str = "") -> list[Finding]:

@@ -2,8 +2,8 @@
 BIMI: the picture shown beside a domain's mail (draft-brand-indicators-for-message-identification-14).
 
 Still a draft. A picture is shown only where DMARC passed under an enforcing policy, and by
-most mailbox providers only with a mark certificate. Picture and certificate are not fetched
-here.
+most mailbox providers only with a mark certificate. Picture and certificate are judged here
+(`maildns.protocols.bimi.picture`, `.mark`), and fetched elsewhere.
 """
 
 from maildns.protocols.bimi.build import build

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from maildns.dnsdata import Caa
@@ -50,6 +51,7 @@ def parse(text: str) -> Caa:
     return record
 
 
+@lru_cache(maxsize=8192)
 def issuer_of(record: Caa) -> Issuer | None:
     """
     Read the value of an `issue`-like record; None when it is malformed.

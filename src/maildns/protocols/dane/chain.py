@@ -84,7 +84,7 @@ def _path_to(chain: Chain, record: Tlsa) -> list[x509.Certificate] | str:
     while True:
         if _signed_by_bare_key(record, path[-1]):
             return path
-        above = next((one for one in pool if _issued(path[-1], one, depth=len(path) - 1)), None)
+        above = next((one for one in pool if issued(path[-1], one, depth=len(path) - 1)), None)
         if above is None:
             break
         path.append(above)
@@ -107,7 +107,7 @@ def _anchor_in(record: Tlsa) -> list[x509.Certificate]:
     return [] if anchor is None else [anchor]
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate, *, depth: int) -> bool:
+def issued(certificate: x509.Certificate, issuer: x509.Certificate, *, depth: int) -> bool:
     """Whether *issuer* may issue, with *depth* authorities below it, and did issue *certificate*."""
     limits = extension(issuer, x509.BasicConstraints)
     # RFC 5280 section 6.1.4 (k): an issuer says that it is one.

@@ -154,7 +154,7 @@ class CanonicalBody:
         if octets.endswith(b"\r"):
             octets, self._rest = octets[:-1], b"\r"
         octets = crlf(octets)
-        self._take(self._reduced(octets) if self._relaxed else octets)
+        self._take(self._relaxed_part(octets) if self._relaxed else octets)
 
     def finish(self) -> None:
         """The body is over: pass on what is left."""
@@ -166,12 +166,9 @@ class CanonicalBody:
         if not self._empty or not self._relaxed:
             self._sink.update(b"\r\n")
 
-    def _reduced(self, octets: bytes) -> bytes:
-        """RFC 6376 section 3.4.4 (a): runs of white space are a space, at a line's end nothing."""
-        octets = octets.replace(b"\t", b" ")
-        while b"  " in octets:
-            octets = octets.replace(b"  ", b" ")
-        octets = octets.replace(b" \r\n", b"\r\n")
+    def _relaxed_part(self, octets: bytes) -> bytes:
+        """The *octets* reduced; a space at their end waits for what follows."""
+        octets = _reduced(octets)
         if octets.endswith(b" "):
             octets, self._rest = octets[:-1], b" " + self._rest
         return octets
@@ -190,6 +187,15 @@ class CanonicalBody:
             self._sink.update(octets[:end])
             self._empty = False
         self._line_ends += (len(octets) - end) // 2
+
+
+def _reduced(octets: bytes) -> bytes:
+    """RFC 6376 section 3.4.4 (a): runs of white space are a space, at a line's end nothing."""
+    octets = octets.replace(b"\t", b" ")
+    # What is seldom there is looked for from the end, which is several times as fast.
+    while octets.rfind(b"  ") >= 0:
+        octets = octets.replace(b"  ", b" ")
+    return octets.replace(b" \r\n", b"\r\n") if octets.rfind(b" \r\n") >= 0 else octets
 
 
 class BodyHash(NamedTuple):
@@ -229,10 +235,7 @@ def _hash_at_once(octets: bytes, form: str, limit: int | None) -> BodyHash:
     """What `CanonicalBody` and `_Limited` come to for a body that is at hand as a whole."""
     octets = crlf(octets)
     if form == RELAXED:
-        octets = octets.replace(b"\t", b" ")
-        while b"  " in octets:
-            octets = octets.replace(b"  ", b" ")
-        octets = octets.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+        octets = _reduced(octets).removesuffix(b" ")
     if octets[-2:] != b"\r\n" or octets[-3:-2] in _LINE_END:
         octets = _ended(octets, form)
     return BodyHash(sha256(octets if limit is None else octets[:limit]).digest(), len(octets))

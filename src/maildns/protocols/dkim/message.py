@@ -75,6 +75,8 @@ class Message:
         """The fields of *name*, which is in lower case, in their order."""
         if name not in self.lowest:
             return []
+        if self.names.count(name) == 1:
+            return [self._field(name, self.raws[self.names.index(name)])]
         at_all = zip(self.names, self.raws, strict=True)
         return [self._field(name, raw) for one, raw in at_all if one == name]
 

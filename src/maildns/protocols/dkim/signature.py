@@ -33,7 +33,9 @@ _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _FWS_OCTETS = _FWS.encode("ascii")
 _NO_WHITE = str.maketrans("", "", _FWS)
 _DIGITS = re.compile(r"[0-9]{1,76}")
-_FIELD_NAME = re.compile(r"[!-9<-~]+")  # RFC 5322 section 3.6.8, without the semicolon of the list
+# RFC 5322 section 3.6.8, without the semicolon of the list; section 2.1.1: a line's length
+_FIELD_NAME = re.compile(r"[!-9<-~]{1,998}")
+MAX_REMEMBERED = 4_000  # characters of a list of fields: longer ones are read each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +168,19 @@ def parse_signature(text: str) -> Signature:
     )
 
 
-@lru_cache(maxsize=256)
 def covers_from(headers: tuple[str, ...]) -> bool:
     """Whether From is among the signed *headers*."""
-    return "from" in map(str.lower, headers)
+    return "From" in headers or "from" in map(str.lower, headers)
 
 
 @lru_cache(maxsize=256)  # a sender's list is the same in all its mail
 def _field_names(value: str) -> tuple[str, ...] | None:
     names = tuple(piece.strip(_FWS) for piece in value.split(":"))
     return names if all(map(_FIELD_NAME.fullmatch, names)) else None
+
+
+_USUAL = {space + tag: tag for tag in _KNOWN for space in ("", " ", "\r\n\t", "\r\n ")}
+"""The tags that the standard knows, as signers write them behind a semicolon."""
 
 
 class TagReader:
@@ -190,17 +195,18 @@ class TagReader:
         """Raises `RecordSyntaxError` when a tag of *needed* is missing or one stands twice."""
         self.source = source
         self.values: dict[str, str] = {}
+        values = self.values
         pieces = source.split(";")
         if not pieces[-1].strip(_FWS):
             pieces.pop()
         for piece in pieces:
-            tag, equals, value = piece.partition("=")
-            tag = tag.strip(_FWS)
-            if not equals or tag in self.values or (tag not in _KNOWN and not _TAG.fullmatch(tag)):
+            start, equals, value = piece.partition("=")
+            tag = _USUAL.get(start) or start.strip(_FWS)
+            if not equals or tag in values or (tag not in _KNOWN and not _TAG.fullmatch(tag)):
                 raise self._broken()
-            self.values[tag] = value.strip(_FWS)
+            values[tag] = value.strip(_FWS)
         for tag in needed:
-            if tag not in self.values:
+            if tag not in values:
                 raise RecordSyntaxError(f"there is no tag {tag!r}", source, (0, len(source)))
 
     def _broken(self) -> RecordSyntaxError:
@@ -258,7 +264,9 @@ class TagReader:
 
     def field_names(self, tag: str) -> tuple[str, ...]:
         """Names of header fields between colons, white space around them allowed."""
-        names = _field_names(self.values[tag])
+        value = self.values[tag]
+        read = _field_names if len(value) <= MAX_REMEMBERED else _field_names.__wrapped__
+        names = read(value)
         if names is None:
             raise self.fault(tag, "this is not a list of header fields")
         return names

@@ -19,6 +19,7 @@ from maildns.errors import RecordSyntaxError
 from maildns.frozen import quickly
 from maildns.protocols.dkim.build import key_name
 from maildns.protocols.dkim.canonical import (
+    MAX_COMMON_NAMES,
     BodyHash,
     body_hashes,
     signed_header,
@@ -146,7 +147,8 @@ def verify(
 
 def signed_names(signature: Signature) -> tuple[bytes, ...]:
     """The names of the fields that are signed, as `Field.name` has them."""
-    return _octets_of(signature.headers)
+    headers = signature.headers
+    return (_octets_of if len(headers) <= MAX_COMMON_NAMES else _octets_of.__wrapped__)(headers)
 
 
 @lru_cache(maxsize=256)  # a sender's list is the same in all its mail

@@ -195,9 +195,9 @@ def _public_suffix(record: DmarcRecord, subject: str) -> Iterator[Finding]:
 
 
 def _spelling(record: DmarcRecord, subject: str) -> Iterator[Finding]:
-    from difflib import get_close_matches
-
     for tag, _ in record.unknown[:20]:  # enough said; the text may be hostile
+        from difflib import get_close_matches
+
         near = get_close_matches(tag.lower(), KNOWN_TAGS, n=3, cutoff=0.5)
         near.sort(key=lambda known: sorted(known) != sorted(tag.lower()))  # swapped letters first
         says = f"{tag[:30]} is not a DMARC tag" + (f"; {near[0]} is" if near else "")

@@ -81,28 +81,17 @@ class ReportUri:
     @property
     def scheme(self) -> str:
         """`mailto`, `https` ..., in lower case."""
-        return self.uri.partition(":")[0].lower()
+        return _scheme(self.uri)
 
     @property
     def address(self) -> str:
         """The mail address of a `mailto:`, decoded; empty for another scheme."""
-        if self.scheme != "mailto":
-            return ""
-        written = self.uri.partition(":")[2].partition("?")[0]
-        return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), written)
+        return _address(self.uri) if self.scheme == "mailto" else ""
 
     @property
     def host(self) -> str:
         """The domain that the reports go to, as a name; empty where there is none."""
-        if self.scheme == "mailto":
-            written = self.address.rpartition("@")[2] if "@" in self.address else ""
-        else:
-            authority = _AUTHORITY.match(self.uri.partition(":")[2])
-            written = authority[1] if authority else ""
-        try:
-            return name(written) if written else ""
-        except RecordSyntaxError:
-            return ""
+        return _host(self.uri)
 
     def __str__(self) -> str:
         if self.size_limit is None:
@@ -112,6 +101,30 @@ class ReportUri:
             if limit and limit % factor == 0:
                 unit = letter
         return f"{self.uri}!{limit // _UNITS[unit]}{unit}"
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0].lower()
+
+
+def _address(uri: str) -> str:
+    written = uri.partition(":")[2].partition("?")[0]
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), written)
+
+
+@lru_cache(maxsize=8192)
+def _host(uri: str) -> str:
+    """Remembered, for it is asked for at each check of the same address."""
+    if _scheme(uri) == "mailto":
+        address = _address(uri)
+        written = address.rpartition("@")[2] if "@" in address else ""
+    else:
+        authority = _AUTHORITY.match(uri.partition(":")[2])
+        written = authority[1] if authority else ""
+    try:
+        return name(written) if written else ""
+    except RecordSyntaxError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +243,21 @@ def read(text: str) -> DmarcRecord | None:
     return reading.record if reading else None
 
 
+def is_dmarc(text: str) -> bool:
+    """Whether receivers take *text* for a DMARC record (RFC 9989 section 4.8)."""
+    return text.startswith("v=DMARC1;") or _VERSION.match(text) is not None
+
+
 def read_leniently(text: str) -> Reading | None:
     """Like `read`, and tell which tags were dropped."""
-    if not _VERSION.match(text):
+    if not is_dmarc(text):
         return None
     return _read(text) if len(text) > 1000 else _read_cached(text)
 
 
 def read_as_rfc7489(text: str) -> Reading | None:
     """Like `read_leniently`, by a reader to whom `np`, `t` and `psd` are unknown tags."""
-    if not _VERSION.match(text):
+    if not is_dmarc(text):
         return None
     return _read(text, _NEW_TAGS) if len(text) > 1000 else _read_cached(text, _NEW_TAGS)
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from maildns.ask import Answer, Inquiry, Question
 from maildns.dnsdata import Txt, labels
-from maildns.protocols.dmarc.record import DmarcRecord, Psd, Reading, read_leniently
+from maildns.protocols.dmarc.record import DmarcRecord, Psd, Reading, is_dmarc, read_leniently
 
 MAX_QUERIES = 8  # RFC 9989 section 4.10
 
@@ -88,14 +88,16 @@ def policy_question(domain: str) -> Question:
 
 def record_texts(answer: Answer) -> list[str]:
     """The texts of an answer that begin with a good `v` tag."""
-    texts = (record.text for record in answer.records if isinstance(record, Txt))
-    return [text for text in texts if read_leniently(text) is not None]
+    texts = [record.text for record in answer.records if isinstance(record, Txt)]
+    return [text for text in texts if is_dmarc(text)]
 
 
 def reading_of(
     answer: Answer, read: Callable[[str], Reading | None] = read_leniently
 ) -> Reading | None:
     """The one record of an answer; several count as none (RFC 9989 section 4.10, steps 2 and 6)."""
+    if not answer.records:
+        return None
     texts = record_texts(answer)
     return read(texts[0]) if len(texts) == 1 else None
 

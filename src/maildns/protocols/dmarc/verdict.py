@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly, replacing
 from maildns.protocols.dmarc.record import Alignment, DmarcRecord, Policy, Reading
 
 Reader = Literal["rfc9989", "rfc7489"]
@@ -47,6 +48,10 @@ class DmarcVerdict:
     dkim_aligned: bool = False
     record: DmarcRecord | None = None
     reasons: tuple[str, ...] = ()
+
+
+_verdict = quickly(DmarcVerdict)
+_replace = replacing(DmarcVerdict)
 
 
 class Identifier(NamedTuple):
@@ -114,7 +119,7 @@ def first_verdict(found: Found, *, needs_policy: bool = False) -> DmarcVerdict:
         wrong = needs_policy or not {"p", "sp", "np"}.isdisjoint(dropped)
         result = DmarcResult.PERMERROR if wrong else DmarcResult.NONE
         reasons.append(f"_dmarc.{found.domain} has no usable policy and no usable rua")
-    return DmarcVerdict(
+    return _verdict(
         result,
         policy_domain=found.domain,
         organizational_domain=found.organizational_domain,
@@ -127,7 +132,7 @@ def passed(verdict: DmarcVerdict, aligned: Sequence[Identifier]) -> DmarcVerdict
     """The verdict once *aligned* identifiers have passed."""
     mechanisms = {identifier.mechanism for identifier in aligned}
     notes = (f"{one.mechanism} passed for {one.domain}, which is aligned" for one in aligned)
-    return replace(
+    return _replace(
         verdict,
         result=DmarcResult.PASS,
         spf_aligned="spf" in mechanisms,
@@ -142,14 +147,14 @@ def not_passed(verdict: DmarcVerdict, unsure: Sequence[Identifier]) -> DmarcVerd
     if not unsure:
         notes.append("neither SPF nor DKIM passed for an aligned domain")
     result = DmarcResult.TEMPERROR if unsure else DmarcResult.FAIL
-    return replace(verdict, result=result, reasons=(*verdict.reasons, *notes))
+    return _replace(verdict, result=result, reasons=(*verdict.reasons, *notes))
 
 
 def with_policy(verdict: DmarcVerdict, policy: Policy | None, lowered_by: str = "") -> DmarcVerdict:
     """Say which *policy* applies, and what follows from it; *lowered_by* names the tag that softens it."""
     if policy is None or verdict.result is not DmarcResult.FAIL:
-        return replace(verdict, policy=policy)
+        return _replace(verdict, policy=policy)
     if not lowered_by or policy is Policy.NONE:
-        return replace(verdict, policy=policy, disposition=policy)
+        return _replace(verdict, policy=policy, disposition=policy)
     reasons = (*verdict.reasons, f"{lowered_by}: {policy.one_lower} instead of {policy}")
-    return replace(verdict, policy=policy, disposition=policy.one_lower, reasons=reasons)
+    return _replace(verdict, policy=policy, disposition=policy.one_lower, reasons=reasons)

@@ -35,6 +35,8 @@ def build(host: str, *, preference: int = 10) -> Mx:
 
 def looks_like_address(host: str) -> bool:
     """Whether *host* is an IP address that was written where a name belongs."""
+    if ":" not in host and not host.rstrip("]")[-1:].isdigit():
+        return False
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:

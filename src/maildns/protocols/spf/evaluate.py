@@ -9,19 +9,20 @@ all mail exchangers together. Every term tried leaves a `Step` in the trace.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from typing import TypeAlias
 
 from maildns import dnsdata
-from maildns.ask import Answer, Inquiry, Outcome, Question
+from maildns.ask import Answer, Inquiry, Outcome, Question, question_of
 from maildns.errors import RecordSyntaxError, UsageError
 from maildns.protocols.spf import macro
 from maildns.protocols.spf.macro import DomainSpec, target_name
-from maildns.protocols.spf.plain import key
-from maildns.protocols.spf.program import Ask, Block, Named, Program, missed, program
+from maildns.protocols.spf.plain import Ask, Modifier, key
+from maildns.protocols.spf.program import Block, Program, first_match, program
 from maildns.protocols.spf.record import SpfResult
+from maildns.protocols.spf.trace import Found, Trace, Tried
 from maildns.protocols.spf.verdict import (
     MAX_LOOKUPS,
     MAX_MX,
@@ -32,18 +33,25 @@ from maildns.protocols.spf.verdict import (
     Stop,
     faulty,
     select_text,
-    step,
 )
 
 MAX_EXPLANATION = 1_000  # characters; a reply to a refused sender has room for no more
 
-Found: TypeAlias = tuple[bool, str | Answer]  # whether a term matched, and what it found
+Matched: TypeAlias = tuple[bool, Found]  # whether a term matched, and what it found
+_Mail: TypeAlias = tuple[str, str, str, str, int | None]
+"""What macros tell of the mail: the sender's local part and domain, the HELO name, receiver, time."""
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _FOUND = Outcome.FOUND
 _NONE, _PASS, _FAIL = SpfResult.NONE, SpfResult.PASS, SpfResult.FAIL
 _ADDRESS_RECORDS = (dnsdata.A, dnsdata.AAAA)
-_UNDER_WAY = Step(0, "", "", "", 1, matched=False)
+_UNDER_WAY = (0, "", "", "", 1, False)
+_SAYS = {result: f"says {result.value}" for result in SpfResult}
+
+# As `SpfVerdict(...)`, from a tuple of its fields.
+_verdict: Callable[[tuple[SpfResult, str, str, Sequence[Step], int, int, str, str]], SpfVerdict] = (
+    partial(tuple.__new__, SpfVerdict)
+)
 _preference = attrgetter("preference", "host")
 
 
@@ -86,14 +94,17 @@ def check_host(
         # RFC 7208 section 4.3: malformed, or not a multi-label name
         problem = f"{asked_for!r} cannot be a mail domain" if asked_for else "no domain is known"
         return SpfVerdict(_NONE, asked_for, problem=problem)
-    (answer,) = yield (Question(start, "TXT"),)
+    (answer,) = yield (question_of((start, "TXT")),)
     try:
         ready = _ready(answer)
     except Stop as stop:
         return SpfVerdict(stop.result, start, problem=stop.problem)
     if ready is None:
-        return SpfVerdict(_NONE, start, problem="there is no SPF record")
-    check = _Check(client, local, sender_domain, helo, receiver=receiver, timestamp=timestamp)
+        return _verdict((_NONE, start, "", (), 0, 0, "there is no SPF record", ""))
+    at_once = _at_once(ready, client, start)
+    if at_once is not None:
+        return at_once
+    check = _Check(client, (local, sender_domain, helo, receiver, timestamp))
     problem = explanation = ""
     try:
         result = yield from check.policy(ready, start, depth=0, included=False)
@@ -101,10 +112,23 @@ def check_host(
             explanation = yield from check.explanation(*check.exp)
     except Stop as stop:
         result, problem = stop.result, stop.problem
-    trace = tuple(check.trace)
-    return SpfVerdict(
-        result, start, explanation, trace, check.lookups, check.voids, problem, check.decided_by
-    )
+    trace, lookups, voids = Trace(check.trace), check.lookups, check.voids
+    return _verdict((result, start, explanation, trace, lookups, voids, problem, check.decided_by))
+
+
+def _at_once(ready: Program, client: _Client, domain: str) -> SpfVerdict | None:
+    """The verdict, where a term matches before all that ask, and nothing is to be explained."""
+    block = ready.parts[0] if ready.parts else None
+    if not isinstance(block, list):
+        return None
+    place = first_match(block, client.key)
+    if place < 0:
+        return None
+    _, _, text, result = block[place]
+    if result is _FAIL and ready.exp is not None:
+        return None
+    tried = (0, domain, block, place), (0, domain, text, "matches at once", 0, True)
+    return _verdict((result, domain, "", Trace(tried), 0, 0, "", text))
 
 
 class _Client:
@@ -158,36 +182,19 @@ class _Check:
         "client",
         "decided_by",
         "exp",
-        "helo",
-        "local",
         "lookups",
-        "receiver",
-        "sender_domain",
-        "timestamp",
+        "mail",
         "trace",
         "voids",
     )
 
-    def __init__(
-        self,
-        client: _Client,
-        local: str,
-        sender_domain: str,
-        helo: str,
-        *,
-        receiver: str,
-        timestamp: int | None,
-    ) -> None:
+    def __init__(self, client: _Client, mail: _Mail) -> None:
         self.client = client
-        self.helo = helo
-        self.sender_domain = sender_domain
-        self.local = local or "postmaster"  # RFC 7208 section 4.3
-        self.receiver = receiver
-        self.timestamp = timestamp
+        self.mail = mail
         self.lookups = 0
         self.voids = 0
-        self.trace: list[Step] = []
-        self.exp: tuple[Named, str] | None = None
+        self.trace: list[Tried] = []
+        self.exp: tuple[Modifier, str] | None = None
         self.decided_by = ""
         self._names: list[str] | None = None
 
@@ -200,7 +207,7 @@ class _Check:
         if not included:
             self.exp = None if ready.exp is None else (ready.exp, domain)
         for part in ready.parts:
-            if isinstance(part, Block):
+            if isinstance(part, list):
                 result = self._block(part, domain, depth)
             else:
                 result = yield from self._try(part, domain, depth)
@@ -213,17 +220,26 @@ class _Check:
 
     def _block(self, block: Block, domain: str, depth: int) -> SpfResult | None:
         """Try what asks nothing."""
-        place = block.match(self.client.key)
+        place = first_match(block, self.client.key)
         if place < 0:
-            self.trace += block.missed(depth, domain)
+            self.trace.append((depth, domain, block, len(block)))
             return None
-        for _, _, text, _ in block.tests[:place]:
-            self.trace.append(missed(depth, domain, text))
-        _, _, text, result = block.tests[place]
-        self.trace.append(step((depth, domain, text, "matches at once", 0, True)))
+        if place:
+            self.trace.append((depth, domain, block, place))
+        _, _, text, result = block[place]
+        self.trace.append((depth, domain, text, "matches at once", 0, True))
         if depth == 0:
             self.decided_by = text
         return result
+
+    def _alone(self, ready: Program, domain: str, depth: int) -> SpfResult | None:
+        """The result of a policy that asks nothing, as most that are included; None of another."""
+        if len(ready.parts) != 1 or ready.redirect is not None:
+            return None
+        block = ready.parts[0]
+        if not isinstance(block, list):
+            return None
+        return self._block(block, domain, depth) or SpfResult.NEUTRAL
 
     def _try(self, ask: Ask, domain: str, depth: int) -> Inquiry[SpfResult | None]:
         """Try a term that asks; its step stands before those of what it includes."""
@@ -237,17 +253,21 @@ class _Check:
             if target is None or ask.kind == "ptr":
                 matched, found = yield from self._seldom(ask, target)
             else:
-                (answer,) = yield (Question(target, ask.rrtype or self.client.rrtype),)
+                (answer,) = yield (question_of((target, ask.rrtype or self.client.rrtype)),)
                 if ask.kind == "include":
-                    matched, found = yield from self._include(ask, answer, target, depth)
+                    ready = _included(ask, answer)
+                    result = self._alone(ready, target, depth + 1) or (
+                        yield from self.policy(ready, target, depth=depth + 1, included=True)
+                    )
+                    matched, found = result is _PASS, (target, _SAYS[result])
                 elif ask.kind == "mx":
                     matched, found = yield from self._mx(ask, answer, target)
                 else:
                     matched, found = self._host(ask, answer)
         except Stop as stop:
-            self.trace[place] = step((depth, domain, ask.text, stop.problem, 1, False))
+            self.trace[place] = (depth, domain, ask.text, stop.problem, 1, False)
             raise
-        self.trace[place] = step((depth, domain, ask.text, found, 1, matched))
+        self.trace[place] = (depth, domain, ask.text, found, 1, matched)
         if not matched:
             return None
         if depth == 0:
@@ -255,13 +275,13 @@ class _Check:
         return ask.result
 
     def _redirect(
-        self, redirect: Named, domain: str, *, depth: int, included: bool
+        self, redirect: Modifier, domain: str, *, depth: int, included: bool
     ) -> Inquiry[SpfResult]:
         self._spend(redirect.text, domain)
         target = yield from self._name(redirect, domain)
         if target is not None:
             found = f"the policy of {target} holds"
-            self.trace.append(step((depth, domain, redirect.text, found, 1, True)))
+            self.trace.append((depth, domain, redirect.text, found, 1, True))
             (answer,) = yield (Question(target, "TXT"),)
             ready = _ready(answer)
             if ready is not None:
@@ -290,7 +310,7 @@ class _Check:
 
     # --- mechanisms ---------------------------------------------------------------
 
-    def _host(self, ask: Ask, answer: Answer) -> Found:
+    def _host(self, ask: Ask, answer: Answer) -> Matched:
         """Whether an `a` or `exists` matches, by the *answer* to its only question."""
         self._settle(answer)
         if ask.kind == "a":
@@ -298,14 +318,7 @@ class _Check:
         # RFC 7208 section 5.7: type A even for a client with an IPv6 address
         return answer.outcome is _FOUND, answer
 
-    def _include(self, ask: Ask, answer: Answer, target: str, depth: int) -> Inquiry[Found]:
-        ready = _ready(answer)
-        if ready is None:
-            raise _leads_nowhere(ask)
-        result = yield from self.policy(ready, target, depth=depth + 1, included=True)
-        return result is _PASS, f"{target} says {result.value}"
-
-    def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Found]:
+    def _mx(self, ask: Ask, answer: Answer, target: str) -> Inquiry[Matched]:
         self._settle(answer)
         records = [record for record in answer.records if isinstance(record, dnsdata.Mx)]
         if len(records) > 1:
@@ -314,9 +327,9 @@ class _Check:
         hosts = [record.host for record in records if record.host != "."]
         if not hosts:
             return False, f"{target} has no mail exchanger"
-        first = list(dict.fromkeys(hosts[:MAX_MX]))
+        first = hosts if len(hosts) == 1 else list(dict.fromkeys(hosts[:MAX_MX]))
         rrtype = self.client.rrtype
-        answers = yield tuple([Question(host, rrtype) for host in first])
+        answers = yield [question_of((host, rrtype)) for host in first]
         for host in answers:  # RFC 7208 section 5.4: in order of preference
             if host.outcome is not _FOUND and host.failed:
                 self._settle(host)
@@ -325,9 +338,9 @@ class _Check:
         if len(hosts) > MAX_MX:  # RFC 7208 section 4.6.4
             problem = f"{target} has more than {MAX_MX} mail exchangers"
             raise Stop(SpfResult.PERMERROR, problem)
-        return False, "mail exchangers " + ", ".join(first)
+        return False, ("mail exchangers", ", ".join(first))
 
-    def _seldom(self, ask: Ask, target: str | None) -> Inquiry[Found]:
+    def _seldom(self, ask: Ask, target: str | None) -> Inquiry[Matched]:
         """What becomes of `ptr`, and of a name that cannot exist."""
         if target is not None:
             return (yield from self._ptr(target))
@@ -336,7 +349,7 @@ class _Check:
         # RFC 7208 section 4.8 leaves a malformed target-name open; it matches nothing.
         return False, "the name cannot exist"
 
-    def _ptr(self, target: str) -> Inquiry[Found]:
+    def _ptr(self, target: str) -> Inquiry[Matched]:
         names = yield from self._client_names()
         # Only names within the target can match, so only they are validated.
         wanted = [name for name in names if dnsdata.is_within(name, target)]
@@ -389,16 +402,16 @@ class _Check:
 
     # --- macros ---------------------------------------------------------------------
 
-    def _name(self, ask: Named, domain: str) -> Inquiry[str | None]:
-        """The name that *ask* asks for; None where it cannot be one."""
-        if ask.fixed is not None:
-            return ask.fixed
-        return domain if ask.spec is None else (yield from self._target(ask.spec, domain))
+    def _name(self, modifier: Modifier, domain: str) -> Inquiry[str | None]:
+        """The name that *modifier* leads to; None where it cannot be one."""
+        if modifier.fixed is not None:
+            return modifier.fixed
+        return None if modifier.spec is None else (yield from self._target(modifier.spec, domain))
 
     def _target(self, spec: DomainSpec, domain: str) -> Inquiry[str | None]:
         """The name that *spec* stands for; None where it cannot be one."""
         letters = spec.letters
-        if not letters.isdisjoint("sl") and not self.local.isascii():
+        if not letters.isdisjoint("sl") and not self._local.isascii():
             return None  # RFC 8616 section 4: such a term does not match anything
         p = ""
         if "p" in letters:
@@ -411,14 +424,19 @@ class _Check:
         """What the macros of *letters* stand for (RFC 7208 section 7.2)."""
         return {letter: self._value(letter, domain, p) for letter in letters}
 
+    @property
+    def _local(self) -> str:
+        return self.mail[0] or "postmaster"  # RFC 7208 section 4.3
+
     def _value(self, letter: str, domain: str, p: str) -> str:  # one line a letter
+        _, sender_domain, helo, receiver, timestamp = self.mail
         match letter:
             case "s":
-                return f"{self.local}@{_ascii(self.sender_domain)}"
+                return f"{self._local}@{_ascii(sender_domain)}"
             case "l":
-                return self.local
+                return self._local
             case "o":
-                return _ascii(self.sender_domain)
+                return _ascii(sender_domain)
             case "d":
                 return domain
             case "i":
@@ -428,14 +446,14 @@ class _Check:
             case "v":
                 return "in-addr" if self.client.version == 4 else "ip6"
             case "h":
-                return _ascii(self.helo)
+                return _ascii(helo)
             case "c":
                 return self.client.text
             case "r":
-                return self.receiver
-        return "unknown" if self.timestamp is None else str(self.timestamp)
+                return receiver
+        return "unknown" if timestamp is None else str(timestamp)
 
-    def explanation(self, exp: Named, domain: str) -> Inquiry[str]:
+    def explanation(self, exp: Modifier, domain: str) -> Inquiry[str]:
         """
         The publisher's text for this refusal (RFC 7208 section 6.2).
 
@@ -477,6 +495,13 @@ def _ready(answer: Answer) -> Program | None:
     ready = program(text)
     if isinstance(ready, RecordSyntaxError):
         raise faulty(answer, ready)
+    return ready
+
+
+def _included(include: Ask, answer: Answer) -> Program:
+    ready = _ready(answer)
+    if ready is None:
+        raise _leads_nowhere(include)
     return ready
 
 

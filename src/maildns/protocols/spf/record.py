@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import ClassVar, TypeAlias
@@ -248,24 +248,21 @@ class SpfRecord:
     """
 
     terms: tuple[Term, ...] = ()
+    directives: tuple[Directive, ...] = field(init=False, repr=False, compare=False)
+    """The directives alone, in order."""
+    effective: tuple[Directive, ...] = field(init=False, repr=False, compare=False)
+    """The directives that can be reached: up to the first `all` (RFC 7208 section 5.1)."""
+
+    def __post_init__(self) -> None:
+        # One record is that of many domains, and each is looked at many times.
+        directives = tuple(term for term in self.terms if isinstance(term, Directive))
+        ends = (at for at, one in enumerate(directives, 1) if isinstance(one.mechanism, All))
+        put = object.__setattr__
+        put(self, "directives", directives)
+        put(self, "effective", directives[: next(ends, None)])
 
     def __str__(self) -> str:
         return " ".join([VERSION, *map(str, self.terms)])
-
-    @property
-    def directives(self) -> tuple[Directive, ...]:
-        """The directives alone, in order."""
-        return tuple(term for term in self.terms if isinstance(term, Directive))
-
-    @property
-    def effective(self) -> tuple[Directive, ...]:
-        """The directives that can be reached: up to the first `all` (RFC 7208 section 5.1)."""
-        reached = []
-        for directive in self.directives:
-            reached.append(directive)
-            if isinstance(directive.mechanism, All):
-                break
-        return tuple(reached)
 
     @property
     def all(self) -> Directive | None:

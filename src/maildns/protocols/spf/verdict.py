@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from maildns import dnsdata
@@ -43,10 +42,6 @@ class Step(NamedTuple):
         return f"{'  ' * self.depth}{self.domain}: {self.term}: {self.answer} ({sign})"
 
 
-# As `Step(...)`, from a tuple of its fields; an evaluation makes many.
-step: Callable[[tuple[int, str, str, str | Answer, int, bool]], Step] = partial(tuple.__new__, Step)
-
-
 def shown(answer: Answer) -> str:
     """The question and what came of it, at most ten records."""
     if not answer.found:
@@ -67,7 +62,7 @@ class SpfVerdict(NamedTuple):
     result: SpfResult
     domain: str = ""
     explanation: str = ""
-    trace: tuple[Step, ...] = ()
+    trace: Sequence[Step] = ()
     lookups: int = 0
     void_lookups: int = 0
     problem: str = ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from maildns.errors import UsageError
 from maildns.lab.internet.faults import dane as _dane  # noqa: F401 - these imports register them
 from maildns.lab.internet.faults import mail as _mail  # noqa: F401
+from maildns.lab.internet.faults import pictures as _pictures  # noqa: F401
 from maildns.lab.internet.faults import policies as _policies  # noqa: F401
 from maildns.lab.internet.faults import texts as _texts  # noqa: F401
 from maildns.lab.internet.faults import zone as _zone  # noqa: F401
