@@ -71,6 +71,13 @@ def test_an_alert_is_told_once_a_week_by_each_way(memory):
     assert due(memory, alerts, at=NOW + WEEK) == ["a", "b"]
 
 
+def test_the_age_of_a_key_is_told_seldom(memory):
+    old = [remark(Topic.OLD_KEY)]
+    remember_told(old, "mail", memory, NOW)
+    assert due(memory, old, at=NOW + 7 * WEEK) == []
+    assert due(memory, old, at=NOW + 8 * WEEK) == ["messages"]
+
+
 def test_a_store_remembers_what_was_told(tmp_path):
     with Store(tmp_path / "reports.db") as store:
         remember_told([remark()], "mail", store.memory(), NOW)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from report_rows import DOMAIN, TODAY, daily, policy, report, row
 
+from maildns.ask import Outcome
 from maildns.net.world import World
 from maildns.protocols import dmarc
 from maildns.protocols.dmarc import Policy
@@ -237,6 +238,16 @@ def test_the_owner_says_that_a_stranger_is_one():
     from ipaddress import ip_network
 
     assert advised(rows, naming=Naming(strangers=(ip_network("198.51.100.0/24"),))).ready
+
+
+def test_where_the_dns_is_silent_no_step_is_safe():
+    world = World()
+    for owner in ("_dmarc.com", "_dmarc.b.example.com", "_dmarc.s.example.com"):
+        world.fail(owner, Outcome.UNREACHABLE)
+    told = advised([row(OWN, 100, spf="b.example.com", header_from="s.example.com")], world=world)
+    assert [one.says for one in told.against] == [
+        "the DNS did not say what would become of 100 messages of yours"
+    ]
 
 
 def test_at_the_top_nothing_is_advised_but_what_is_beside_the_ladder():

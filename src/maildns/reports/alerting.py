@@ -17,6 +17,7 @@ from maildns.reports.remarks import Limits, Remark, Topic
 from maildns.reports.views import Memory
 
 ALERT = "alert"  # the kind of memo that holds what was told
+PATIENCE = 8
 VERSION = 1  # of the JSON that webhooks and commands are given
 ALERTED = frozenset(
     {
@@ -69,14 +70,19 @@ class Told:
 def weighed(
     alerts: Iterable[Remark], way: str, memory: Memory, now: datetime, quiet: timedelta
 ) -> list[Told]:
-    """Say of each of *alerts* whether it is due by *way*: never told, or not for as long as *quiet*."""
+    """
+    Say of each of *alerts* whether it is due by *way*: never told, or not for as long as *quiet*.
+
+    What grows worse slowly, such as the age of a key, is told `PATIENCE` times less often.
+    """
     by_key = {_memo_key(way, one): one for one in alerts}
     memos = memory.recall(ALERT, by_key)
     told = []
     for key, remark in by_key.items():
         memo = memos.get(key)
         last = memo.at if memo else None
-        told.append(Told(remark, last, due=last is None or now - last >= quiet))
+        pause = quiet * PATIENCE if remark.topic is Topic.OLD_KEY else quiet
+        told.append(Told(remark, last, due=last is None or now - last >= pause))
     return told
 
 

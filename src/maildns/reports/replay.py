@@ -22,6 +22,7 @@ from maildns.net.drivers import BlockingWorld, run
 from maildns.net.world import Overlay, Remembering, World
 from maildns.protocols import dmarc, spf
 from maildns.protocols.dmarc import Alignment, DmarcRecord, Policy, Reader
+from maildns.reports.foresight import foreseen
 from maildns.reports.views import SourceDay
 
 PASSED_ON = frozenset({"mailing_list", "forwarded", "trusted_forwarder"})
@@ -75,6 +76,11 @@ class SourceReplay:
     newly_failing: int = 0
     lists: int = 0  # of those hit, what the reporter said came by a list or forwarder
     unsure: int = 0  # of which it cannot be known: the DNS is silent, or retention let details go
+
+    @property
+    def risked(self) -> int:
+        """Messages that are hit, or of which that cannot be said."""
+        return self.hit + self.unsure
 
     @property
     def missed(self) -> int:
@@ -259,9 +265,12 @@ def replay(
     Put *rows* of *domain* through the policy of today and through *change*, source by source.
 
     *now* is the record of today. Without *world* nothing is asked; removing an include then raises
-    `UsageError`, and so does an include that no record has. The source hit hardest comes first.
+    `UsageError`, and so does an include that no record has. A live world is asked ahead, as `foresight`
+    says. The source hit hardest comes first.
     """
-    known = world or Quiet()
+    if world is not None:
+        rows = list(rows)
+    known = foreseen(world, domain, rows) or Quiet()
     before, after = Judge(domain, now, known, reader), Judge(domain, change.record, known, reader)
     smaller = _smaller_spf(change, world)
     told: dict[str, SourceReplay] = {}
