@@ -61,9 +61,9 @@ def named_sources(
     sight: Sight, rows: Iterable[SourceDay], world: BlockingWorld | None
 ) -> list[Source]:
     """Fold *rows* into sources, the busiest first, each named as well as can be."""
-    from maildns.reports.meaning import name_sources, sources_of
+    from maildns.reports.meaning import folded, name_sources
 
-    sources = sources_of(rows)
+    sources = folded(rows)
     addresses = list(dict.fromkeys(one.ip for one in sources))
     domains = dict.fromkeys(one.domain for one in sources)
     name_sources(sources, naming_for(sight, domains, addresses, world))
