@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -111,37 +111,34 @@ def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
 
 async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
     """Listen until a signal comes."""
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         ended = stack.enter_context(_until_signal())
-        intake = None
-        try:
-            if wanted.intake is not None:
-                from maildns.reports.sources.intake import Intake
+        if wanted.intake is not None:
+            from maildns.reports.sources.intake import Intake
 
-                intake = Intake(wanted.intake, committer)
-                await intake.start()
-                protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
-                for where in intake.listening:
-                    _say(f"taking report mail by {protocol} on {where}")
-                _say(f"for {_some(wanted.intake.addresses)}")
-            service = None
-            if wanted.https is not None:
-                service = _serve(wanted.https, committer, stack)
-            _say(f"keeping reports in {store}")
-            _notify("READY=1")
-            while not ended.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
-                if service is not None:
-                    service.renew()
-            _notify("STOPPING=1")
-            _say("ending: what is under way is answered first")
-        finally:
-            if intake is not None:
-                await intake.stop()
+            intake = await stack.enter_async_context(Intake(wanted.intake, committer))
+            protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
+            for where in intake.listening:
+                _say(f"taking report mail by {protocol} on {where}")
+            _say(f"for {_some(wanted.intake.addresses)}")
+        service = _serve(wanted.https, committer, stack) if wanted.https is not None else None
+        _say(f"keeping reports in {store}")
+        _notify("READY=1")
+        while not await _has_ended(ended):
+            if service is not None:
+                service.renew()
+        _notify("STOPPING=1")
+        _say("ending: what is under way is answered first")
 
 
-def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> HttpsService:
+async def _has_ended(ended: asyncio.Event) -> bool:
+    """Wait for the end, but not for long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
+    return ended.is_set()
+
+
+def _serve(settings: HttpsSettings, committer: Committer, stack: AsyncExitStack) -> HttpsService:
     from maildns.cli.reports_serving import HttpsService
     from maildns.reports.endpoint import TlsReportEndpoint, only_at
 
