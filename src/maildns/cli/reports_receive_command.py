@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from maildns.cli.common import CONFIG, ConfigOption, ServerOption, WorldOption, errors
+from maildns.cli.reports_fetch_command import authority_of
 from maildns.cli.reports_place import StoreOption, opened, place_of
 from maildns.errors import UsageError
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from maildns.reports.config import HttpsSettings, IntakeSettings
     from maildns.reports.keeping import Receipt
     from maildns.reports.sources.committing import Committer
-    from maildns.reports.sources.taking import Authenticate
 
 _SHOWN_ADDRESSES: Final = 5
 _RENEW_SECONDS: Final = 60.0  # how often it is looked for a renewed certificate
@@ -68,7 +68,7 @@ def command(
     if place.project is None:
         raise UsageError("there is no description of what to listen for", hint=_HINT)
     wanted = _wanted(place.project.intent, place.project.source)
-    authority = _authority(world, server) if authenticate else None
+    authority = authority_of(world, server) if authenticate else None
     with opened(place, create=True) as kept, _logging():
         from maildns.reports.sources.committing import Committer
 
@@ -100,13 +100,6 @@ def _wanted(intent: Intent, source: ConfigSource) -> Wanted:
     if intake is None and https is None:
         raise UsageError(f"{source.path} asks for nothing to listen for", hint=_HINT)
     return Wanted(intake, https)
-
-
-def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
-    from maildns.reports.authentication import authenticator
-    from maildns.wiring import world_of
-
-    return authenticator(world_of(world, servers or ()))
 
 
 async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
