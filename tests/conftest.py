@@ -9,3 +9,9 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("unit", "servers")]
 pytest.register_assert_rewrite("store_contract")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name octets by their place: what is packed has the time in it, and processes must agree."""
+    octets = isinstance(val, bytes) and (len(val) > 100 or not val.isascii())
+    return "octets" if octets else None

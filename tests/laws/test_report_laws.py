@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,13 +13,16 @@ from maildns.protocols import dmarc
 from maildns.protocols.dmarc import READERS, Policy
 from maildns.reports.ladder import height, next_step, record_seen
 from maildns.reports.meaning import Kind, senders_of, sources_of
+from maildns.reports.metrics import escaped
 from maildns.reports.model import DkimAuth, Override, PublishedPolicy, SpfAuth, TlsFailure
+from maildns.reports.remarks import Limits, changes, new_sources
 from maildns.reports.replay import Change, replay
 from maildns.reports.transport import standings
-from maildns.reports.views import SourceDay, TlsDay
+from maildns.reports.views import DomainDay, SourceDay, TlsDay
 
 QUICK = settings(max_examples=200, deadline=None)
 DOMAIN = "example.com"
+END = date(2026, 5, 31)
 RESULTS = st.sampled_from(["pass", "fail", "none", "temperror", "softfail", "gibberish", ""])
 NAMES = st.sampled_from(
     [DOMAIN, "m.example.com", "x.m.example.com", "other.example", "", "not a name", "sendgrid.net"]
@@ -217,3 +221,45 @@ def test_tls_sessions_are_counted_once_whatever_reporters_write(days):
     for one in told:
         assert one.unexplained >= 0
         assert all(trouble.first <= trouble.last for trouble in one.troubles)
+
+
+COUNTS = st.lists(st.integers(0, 3000), min_size=0, max_size=60)
+
+
+@QUICK
+@given(COUNTS, COUNTS)
+def test_changes_are_at_most_a_jump_and_a_drop_with_true_numbers(sent, passing):
+    days = [
+        DomainDay(DOMAIN, END - timedelta(days=at), count, min(good, count), 0, 0, 0, 0)
+        for at, (count, good) in enumerate(zip(sent, passing, strict=False))
+    ]
+    found = list(changes(DOMAIN, days, END, Limits()))
+    assert len({one.topic for one in found}) == len(found) <= 2
+    assert all(one.day <= END and one.mend for one in found)
+
+
+@QUICK
+@given(st.integers(0, 3000), st.integers(28, 60))
+def test_what_is_the_same_each_day_is_no_change(count, days):
+    same = [
+        DomainDay(DOMAIN, END - timedelta(days=at), count, count // 2, 0, 0, 0, 0)
+        for at in range(days)
+    ]
+    assert list(changes(DOMAIN, same, END, Limits())) == []
+
+
+@QUICK
+@given(LISTS, st.dictionaries(st.sampled_from(["192.0.2.1", "2001:db8::1"]), st.dates(END, END)))
+def test_new_senders_are_told_once_each(rows, first_seen):
+    seen = {**first_seen, "203.0.113.1": END - timedelta(days=99)}
+    found = list(new_sources(sources_of(rows), seen, END, Limits()))
+    keys = [(one.topic, one.domain, one.subject) for one in found]
+    assert len(keys) == len(set(keys))
+
+
+@QUICK
+@given(st.text(max_size=60))
+def test_any_text_stays_within_its_label(text):
+    inner = escaped(text)
+    assert "\n" not in inner
+    assert re.fullmatch(r'(?:[^"\\\n]|\\.)*', inner, re.DOTALL)

@@ -19,6 +19,7 @@ from maildns.reports.aggregate import AggregateReader
 from maildns.reports.keeping import Arrival
 from maildns.reports.model import AggregateReport, DkimAuth, Override, ReportKind, Row, SpfAuth
 from maildns.reports.redaction import redacted_feedback, redacted_field
+from maildns.reports.small import read_small
 from maildns.reports.store.preparing import prepare
 from maildns.reports.unwrapping import Payload
 
@@ -246,11 +247,84 @@ def odd_record(draw):
     return text
 
 
+@st.composite
+def odd_head(draw):
+    """A head, with some texts or elements changed, doubled or put within others."""
+    text = HEAD
+    for _ in range(draw(st.integers(0, 2))):
+        tag = draw(
+            st.sampled_from(
+                ["org_name", "email", "report_id", "begin", "error", "domain", "p", "np", "a"]
+            )
+        )
+        said = escape(
+            draw(
+                texts
+                | st.sampled_from(["1777852801", "4102444800", "0", "1777852800000", "9" * 600])
+            )
+        )
+        ends = [place for place, char in enumerate(text) if char == "<"]
+        place = draw(st.sampled_from(ends))
+        if draw(st.booleans()):
+            text = f"{text[:place]}<{tag}>{said}</{tag}>{text[place:]}"
+        else:
+            text = text[: text.rfind(">", 0, place) + 1] + said + text[place:]
+    return text
+
+
 @thorough
-@given(st.lists(odd_record(), min_size=1, max_size=3))
-def test_the_quick_ways_say_what_the_exact_way_says(records):
-    text = f"<feedback>{HEAD}{''.join(records)}</feedback>"
+@given(odd_head(), st.lists(odd_record(), min_size=1, max_size=3))
+def test_the_quick_ways_say_what_the_exact_way_says(head, records):
+    text = f"<feedback>{head}{''.join(records)}</feedback>"
     assert outcome(text) == outcome(exactly(text))
+
+
+LEADS = ["", "\n", '<?xml version="1.0"?>', '<?xml version="1.0" encoding="UTF-8" ?>\r\n', "<?xml?>",
+         '<?xml version="1.0" encoding="ISO-8859-1"?>', "<!-- -->", "\ufeff", "x"]  # fmt: skip
+ROOTS = [
+    "",
+    ' xmlns="urn:ietf:params:xml:ns:dmarc-2.0"',
+    ' xmlns="http://dmarc.org/dmarc-xml/0.1"',
+    " a='b'",
+]
+TAILS = ["", "\n", " \0", "<!-- -->", "</feedback>", "x"]
+
+
+@thorough
+@given(
+    st.tuples(st.sampled_from(LEADS), st.sampled_from(ROOTS), st.sampled_from(TAILS)),
+    odd_head(),
+    st.lists(odd_record() | rows.map(record), max_size=3),
+    st.sampled_from([bytes, gzip.compress, lambda octets: gzip.compress(octets) * 2]),
+)
+def test_what_is_read_in_one_go_is_read_the_same_piece_by_piece(around, head, records, dress):
+    lead, root, tail = around
+    octets = dress(f"{lead}<feedback{root}>{head}{''.join(records)}</feedback>{tail}".encode())
+    assert_same_in_one_go(octets)
+
+
+@thorough
+@given(damaged())
+def test_what_is_damaged_is_not_read_in_one_go_unless_it_may_be(octets):
+    assert_same_in_one_go(octets)
+
+
+def assert_same_in_one_go(octets):
+    small = read_small(octets)
+    if small is not None:
+        columns = zip(small.addresses, small.messages, small.meanings, strict=True)
+        found = tuple(Row(ip, messages, *meaning) for ip, messages, meaning in columns)
+        assert AggregateReport(small.head, small.published, found, small.schema) == parse_aggregate(
+            octets
+        )
+
+
+@quick
+@given(st.lists(rows, min_size=1, max_size=5), st.sampled_from([bytes, gzip.compress]))
+def test_the_usual_report_is_read_in_one_go(meant, dress):
+    plain = [row for row in meant if not row.overrides]
+    octets = f"<feedback>{HEAD}{''.join(map(record, plain))}</feedback>".encode()
+    assert (read_small(dress(octets)) is None) == (not plain)
 
 
 def outcome(text):

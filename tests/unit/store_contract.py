@@ -259,6 +259,30 @@ class StoreContract:
             ]
             assert evidence.first_seen("a.example") == {"192.0.2.1": DAY, "192.0.2.9": DAY}
 
+    def test_what_was_remembered_goes_with_the_reports_of_its_time(self, store):
+        memory = store.memory()
+        memory.remember("ptr", {"192.0.2.1": "old.example"}, BEGIN)
+        memory.remember("ptr", {"192.0.2.2": "new.example"}, BEGIN + timedelta(days=9))
+        store.prune(DAY + timedelta(days=5))
+        assert list(memory.recall("ptr", ["192.0.2.1", "192.0.2.2"])) == ["192.0.2.2"]
+
+    def test_uses_of_keys_are_counted_and_outlive_details(self, store):
+        later = DAY + timedelta(days=9)
+        for day, dkim in [(DAY, "fail"), (DAY + timedelta(days=2), "pass"), (later, "pass")]:
+            text = aggregate(record(count=5, dkim=dkim), day=day, report_id=f"{day}")
+            store.keep([arrival(text)])
+        store.keep([arrival(aggregate(record(dkim="fail", selector="s2"), report_id="x"))])
+        wanted = [
+            ("example.com", "s1", 10, 5, DAY + timedelta(days=2), later),
+            ("example.com", "s2", 0, 1, DAY, DAY),
+        ]
+        with store.evidence() as evidence:
+            assert evidence.key_uses(YEAR, "example.com") == wanted
+            assert evidence.key_uses(YEAR, "other.example") == []
+        store.prune(later + timedelta(days=1))
+        with store.evidence() as evidence:
+            assert evidence.key_uses(YEAR, "example.com") == wanted
+
     def test_a_dashboard_says_what_the_reports_say(self, store):
         store.keep(
             [

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from report_rows import DOMAIN, TODAY, daily, policy, report, row
 
+from maildns.ask import Outcome
 from maildns.net.world import World
 from maildns.protocols import dmarc
 from maildns.protocols.dmarc import Policy
@@ -239,10 +240,24 @@ def test_the_owner_says_that_a_stranger_is_one():
     assert advised(rows, naming=Naming(strangers=(ip_network("198.51.100.0/24"),))).ready
 
 
+def test_where_the_dns_is_silent_no_step_is_safe():
+    world = World()
+    for owner in ("_dmarc.com", "_dmarc.b.example.com", "_dmarc.s.example.com"):
+        world.fail(owner, Outcome.UNREACHABLE)
+    told = advised([row(OWN, 100, spf="b.example.com", header_from="s.example.com")], world=world)
+    assert [one.says for one in told.against] == [
+        "the DNS did not say what would become of 100 messages of yours"
+    ]
+
+
 def test_at_the_top_nothing_is_advised_but_what_is_beside_the_ladder():
     told = advised([good()], "p=reject")
     assert (told.step, told.not_before, told.ready, told.against) == (None, None, False, ())
     assert [one.tag for one in told.further] == ["adkim=s", "aspf=s"]
+
+
+def rolled_up(**columns):
+    return row(OWN, 9, **columns)._replace(detailed=False, dkim=(), spf=())
 
 
 FURTHER = [
@@ -252,6 +267,9 @@ FURTHER = [
     ([row(OWN, 9, dkim="m.example.com")], "adkim=s", False, "signed by a subdomain alone"),
     ([row(OWN, 9, spf="b.example.com")], "aspf=s", False, "by the envelope of a subdomain alone"),
     ([row(OWN, 9, spf=DOMAIN)], "aspf=s", True, "the envelope is the very domain"),
+    ([rolled_up(spf=DOMAIN)], "aspf=s", False, "details are gone: nobody can say"),
+    ([rolled_up(spf=DOMAIN)], "adkim=s", True, "SPF carries it, and is not touched"),
+    ([rolled_up(spf=DOMAIN, dkim=DOMAIN)], "aspf=s", True, "DKIM carries it"),
 ]
 
 

@@ -12,7 +12,7 @@ from maildns.net.drivers import run
 from maildns.net.world import World
 from maildns.reports.meaning import sources_of
 from maildns.reports.model import TlsFailure
-from maildns.reports.published import KeyState, Published, look_up
+from maildns.reports.published import MAX_KEYS, KeyState, Published, look_up
 from maildns.reports.remarks import (
     Limits,
     Topic,
@@ -179,6 +179,12 @@ def test_keys_are_published_revoked_missing_or_not_known(published):
 def test_a_record_that_lets_the_whole_world_send_names_nobody():
     world = World.from_zone('example.com. IN TXT "v=spf1 ip4:0.0.0.0/0 ip6:::/0 +all"')
     assert all(not networks for _, networks in run(look_up(DOMAIN), world).terms)
+
+
+def test_selectors_that_were_invented_by_the_thousand_are_not_all_asked_for():
+    pairs = [(DOMAIN, f"s{at}") for at in range(5000)]
+    found = run(look_up(DOMAIN, pairs), World.from_zone(ZONE))
+    assert len(found.keys) == MAX_KEYS
 
 
 def use(selector, passed=10, failed=0, *, first=30, last=1, domain=DOMAIN):

@@ -14,7 +14,7 @@ import pytest
 from report_texts import aggregate, packed
 
 from maildns.errors import ReportError
-from maildns.reports import parse_aggregate, parse_failure, parse_tls
+from maildns.reports import parse_aggregate, parse_failure, parse_tls, unwrapping
 from maildns.reports.limits import Limits
 from maildns.reports.unwrapping import open_payloads
 
@@ -136,6 +136,7 @@ BAD = [
     (GZIP[:40] + b"\xff\xff\xff" + GZIP[43:], "the gzip is damaged"),
     (GZIP[:-8] + bytes(4) + GZIP[-4:], "the gzip is damaged"),  # a wrong checksum
     (b"\x1f\x8b", "the gzip is cut off before its end"),
+    (GZIP + gzip.compress(b"") * 10_000, "the gzip has more than 10000 members"),
     (zipped(("a.xml", XML))[:-30], "the zip file is damaged"),
     (b"PK\x03\x04" + bytes(100), "the zip file is damaged"),
     (zipped(("a.xml", XML)).replace(b"PK\x01\x02", b"PK\x01\x03"), "the zip file is damaged"),
@@ -250,6 +251,14 @@ def test_a_path_in_a_zip_file_leads_nowhere(name, tmp_path, monkeypatch):
     assert "\\" not in payload.name
     assert parse_aggregate(octets).rows
     assert list(tmp_path.iterdir()) == []
+
+
+def test_members_of_gzip_may_be_cut_at_any_block():
+    first, second = gzip.compress(XML[:300]), gzip.compress(XML[300:])
+    for size in (1, 2, 7, len(first), len(first) + 1, len(first) + 2):
+        whole = first + second + bytes(9)
+        blocks = [whole[place : place + size] for place in range(0, len(whole), size)]
+        assert b"".join(octets for _, octets in unwrapping._gunzip(iter(blocks))) == XML
 
 
 def test_names_carry_no_control_characters():

@@ -166,6 +166,17 @@ def test_a_step_that_was_just_taken_has_to_stand_first(tmp_path):
     assert "p=quarantine; t=y: not before 2026-06-03" in shown
 
 
+def test_a_description_that_is_ahead_of_what_is_published_is_told(tmp_path, config):
+    store = imported(tmp_path, reports())
+    config.write_text(CONFIG.replace('policy = "none"', 'policy = "quarantine"'))
+    args = [*UNTIL, "--store", store, "--config", config]
+    document, _ = told("advise", *args, kind="reports-advice")
+    (one,) = document.domains
+    assert (one.seen, one.since, one.ready) == ("p=none", None, False)
+    shown = run_cli("reports", "advise", *args).out
+    assert "not what reporters see: the newest report saw p=none" in shown
+
+
 def test_at_the_top_nothing_is_left_to_do(tmp_path):
     store = imported(tmp_path, reports(policy="reject"))
     document, code = told("advise", *UNTIL, "--store", store, kind="reports-advice")
@@ -187,6 +198,7 @@ def test_of_many_domains_there_is_a_line_each(tmp_path):
     store = imported(tmp_path, texts)
     shown = run_cli("reports", "advise", *UNTIL, "--store", store).out
     assert shown.count("p=quarantine; t=y") == 7
+    assert "0 may take a step, 0 wait for their day, 7 have something against it" in shown
     assert "maildns reports advise DOMAIN" in shown
 
 

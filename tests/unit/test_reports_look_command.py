@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import mmdb
 import pytest
 from cli import run_cli
 from PIL import Image
@@ -177,6 +178,32 @@ def test_confirmed_names_of_addresses_are_told_and_remembered(tmp_path, store):
     assert live.host == "out.shop.example"
     offline, _ = told("source", SHOP, "--store", store, kind="reports-source")
     assert offline.host == "out.shop.example"
+
+
+def test_a_geography_file_tells_where_addresses_are(tmp_path, store):
+    entry = {"country": {"iso_code": "NZ"}, "autonomous_system_organization": "[red]Net"}
+    mmdb.write(tmp_path / "where.mmdb", {"198.51.100.0/24": entry})
+    config = tmp_path / "maildns.toml"
+    config.write_text(CONFIG + '[reports]\ngeoip = { files = "where.mmdb" }\n')
+    args = ["--store", store, "--config", config]
+    document, _ = told("source", SHOP, *args, kind="reports-source")
+    assert (document.country, document.organization) == ("NZ", "[red]Net")
+    shown = run_cli("reports", "senders", "example.com", *args).out
+    assert re.search(r"stranger .*203\.0\.113\.77", shown)
+    assert re.search(rf"NZ +{SHOP}", shown)
+    assert "[red]Net, NZ" in run_cli("reports", "source", SHOP, *args).out
+
+
+def test_a_network_of_the_description_is_ours_and_a_stranger_is_not(tmp_path, store):
+    config = tmp_path / "maildns.toml"
+    config.write_text(
+        CONFIG + f'[reports]\nstrangers = "{SHOP}"\nnetworks = {{ printers = "{STRANGER}/32" }}\n'
+    )
+    args = ["example.com", "--store", store, "--config", config]
+    document, _ = told("senders", *args, kind="reports-senders")
+    kinds = {one.addresses[0]: (one.name, one.sender_kind) for one in document.domains[0].senders}
+    assert kinds[STRANGER] == ("printers", "ours")
+    assert kinds[SHOP][1] == "stranger"
 
 
 def test_many_domains_are_cut_for_people_and_whole_for_machines(tmp_path):
@@ -424,4 +451,4 @@ def test_a_terminal_gets_sparklines(tmp_path, store, command, sparks):
     assert len(re.findall("[▁-█]{10,}", said)) >= sparks
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said).splitlines()
     tables = [line for line in lines if line.startswith("example.")]
-    assert all(len(line) <= 80 for line in tables), "a dumb terminal is 80 wide"
+    assert all(len(line) <= 200 for line in tables), "as wide as the terminal says"

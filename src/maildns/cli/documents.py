@@ -38,6 +38,7 @@ DOCUMENTS: dict[str, str] = {
     "plan": "maildns.plan.document:PlanDocument",
     "proof": "maildns.plan.document:ProofDocument",
     "reports-advice": "maildns.cli.reports_documents:ReportsAdviceDocument",
+    "reports-alerts": "maildns.cli.reports_alerts_document:ReportsAlertsDocument",
     "reports-export": "maildns.cli.reports_documents:ReportsExportDocument",
     "reports-failures": "maildns.cli.reports_documents:ReportsFailuresDocument",
     "reports-fetch": "maildns.cli.reports_fetch_document:ReportsFetchDocument",

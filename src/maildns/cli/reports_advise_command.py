@@ -41,10 +41,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counsel:
-    """Advice, and what it means for the description: its text with the step taken, as a diff."""
+    """
+    Advice, and what it means for the description: the step taken in it, as a diff.
+
+    `seen` is the policy that the newest report saw.
+    """
 
     advice: Advice
     change: str = ""
+    seen: str = ""
 
 
 def command(
@@ -113,8 +118,7 @@ def _counsels(
     try:
         for done, domain in enumerate(wanted):
             told("domains", done, len(wanted))
-            advice = _advice(sight, domain, goal, world)
-            yield Counsel(advice, _change(sight, advice))
+            yield _counsel(sight, domain, goal, world)
     finally:
         stop()
 
@@ -127,13 +131,18 @@ def _with_mail(sight: Sight) -> list[str]:
         return sorted(one.domain for one in queries.summary(reader, sight.window))
 
 
-def _advice(sight: Sight, domain: str, goal: Policy, world: BlockingWorld | None) -> Advice:
-    from maildns.cli.reports_looking import known_record, named_sources, seen_reports
+def _counsel(sight: Sight, domain: str, goal: Policy, world: BlockingWorld | None) -> Counsel:
+    from maildns.cli.reports_looking import (
+        known_record,
+        named_sources,
+        policy_seen,
+        seen_reports,
+    )
     from maildns.reports.advice import Seen, advise
 
     rows = list(sight.evidence.source_days(sight.window, domain))
     seen = seen_reports(sight, domain)
-    return advise(
+    advice = advise(
         known_record(sight, domain, seen, world),
         domain,
         Seen(sight.window, rows, named_sources(sight, rows, world), seen),
@@ -141,6 +150,7 @@ def _advice(sight: Sight, domain: str, goal: Policy, world: BlockingWorld | None
         goal=goal,
         world=world,
     )
+    return Counsel(advice, _change(sight, advice), policy_seen(seen))
 
 
 # --- the description ------------------------------------------------------------------

@@ -10,6 +10,7 @@ import typer
 
 from maildns.cli import (
     reports_advise_command,
+    reports_alerts_command,
     reports_failures_command,
     reports_fetch_command,
     reports_import_command,
@@ -49,6 +50,9 @@ app.command("advise", epilog="Example: maildns reports advise example.com --writ
 app.command(
     "replay", epilog='Example: maildns reports replay example.com --policy "p=reject; sp=reject"'
 )(reports_replay_command.command)
+app.command("alerts", epilog="Example: maildns reports alerts --send")(
+    reports_alerts_command.alerts
+)
 app.command("export", epilog="Example: maildns reports export --format parquet --out rows.parquet")(
     reports_keep_command.export
 )

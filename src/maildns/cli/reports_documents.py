@@ -208,6 +208,8 @@ class SenderDocument(Document):
     counts: CountsDocument = Field(description="Its messages.")
     addresses: list[str] = Field(description="Its addresses, the busiest first, at most 100.")
     address_count: int = Field(description="How many addresses it has.")
+    country: str = Field(description="Of its busiest address; empty where no geography file tells.")
+    organization: str = Field(description="Whose network that is in; may be empty.")
     first_seen: date | None = Field(
         description="The first day that any report of the store saw one of them."
     )
@@ -408,6 +410,7 @@ class AdviceDomainDocument(Document):
     domain: str = Field(description="The domain.")
     now: str = Field(description="The record of today, as far as it is known.")
     known_from: str = Field(description="Where that was read.")
+    seen: str = Field(description="The policy that the newest report saw; may be empty.")
     complete: bool = Field(
         description="false: it was read from reports, which do not tell all of a record."
     )

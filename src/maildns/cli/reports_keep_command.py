@@ -317,7 +317,7 @@ def prune(
         typer.Option(
             "--keep-days",
             min=1,
-            help="Keep details of so many days; left out: what [reports] says, else 400.",
+            help="Keep details of so many days; left out: what the description says, else 400.",
         ),
     ] = None,
     yes: YesOption = False,

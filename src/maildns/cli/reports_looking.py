@@ -84,8 +84,9 @@ def remarks(sight: Sight, domain: str, world: BlockingWorld | None) -> list[Rema
     configured = _keys(domain, sight.place.project)
     published = None
     if world is not None:
-        used = [(use.dkim_domain, use.selector) for use in sight.evidence.key_uses(window, domain)]
-        published = run(look_up(domain, [*used, *configured]), world)
+        uses = sight.evidence.key_uses(window, domain)
+        used = [(use.dkim_domain, use.selector) for use in uses if use.passed]
+        published = run(look_up(domain, [*configured, *used]), world)
     return remarks_on(
         domain,
         sight.evidence,

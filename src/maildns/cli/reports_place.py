@@ -33,7 +33,7 @@ StoreOption = Annotated[
         "--store",
         metavar="FILE|URL",
         help="Where the reports are: a file, or postgresql://HOST/NAME; "
-        "left out: what [reports] says, else reports.db.",
+        "left out: what the description says, else reports.db.",
     ),
 ]
 ConfigOption = Annotated[
@@ -167,7 +167,7 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
     """
     from maildns.reports.views import Window
 
-    last = _day(until)
+    last = day_of(until)
     place = place_of(store, config)
     with opened(place) as kept, kept.evidence() as evidence:
         newest = evidence.last_day()
@@ -185,7 +185,8 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
         yield Sight(place, kept, evidence, window, today, newest, stale)
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
+    """The day that *text* names, None of an empty one; raises `UsageError` for what is none."""
     if not text:
         return None
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -34,7 +35,9 @@ KINDS: Final = {
     "list": "cyan",
     "stranger": "red",
 }
+INDENT: Final = 16
 _LONGEST: Final = 60  # characters of a text that a reporter wrote
+_NARROW: Final = 20  # characters; a terminal that leaves less wraps as it likes
 _DAYS_SHOWN: Final = 60  # of a sparkline; more days are put together
 
 
@@ -66,6 +69,22 @@ def cell(text: object, style: str = "", room: int = _LONGEST) -> Text:
 def line(text: str, out: Console, style: str = "") -> None:
     """Print *text* as it is, without control characters, on one line however long it is."""
     out.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def prose(label: str, text: str, out: Console, style: str = "", indent: int = INDENT) -> None:
+    """
+    Print *label* and *text* beside it; on a terminal its lines stay right of the label.
+
+    What somebody may want to copy as one line is printed by `line` instead.
+    """
+    plain = printable(text)
+    room = out.width - indent - 1
+    pieces = [plain]
+    if out.is_terminal and room > _NARROW:
+        pieces = wrap(plain, room, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, piece in enumerate(pieces):
+        start = f"{label:<{indent}}" if number == 0 else " " * indent
+        out.print(Text(f"{start}{piece}", style=style), soft_wrap=True)
 
 
 def domain_head(domain: str, out: Console, says: str = "") -> None:

@@ -15,6 +15,7 @@ from maildns.cli.show_reports import (
     domain_head,
     line,
     plural,
+    prose,
     share,
     table,
 )
@@ -41,6 +42,7 @@ def show(sight: Sight, counsels: Sequence[Counsel]) -> None:
         line("no aggregate report of these days", out)
     if len(counsels) > SHOWN:
         _show_table(counsels, sight, out)
+        _show_counts([one.advice for one in counsels], out)
         line("all of one: maildns reports advise DOMAIN", out, "dim")
         return
     for one in counsels:
@@ -59,6 +61,15 @@ def _show_table(counsels: Sequence[Counsel], sight: Sight, out: Console) -> None
             cell("; ".join(reason.says for reason in advice.against), room=120),
         )
     out.print(shown)
+
+
+def _show_counts(advices: Sequence[Advice], out: Console) -> None:
+    ready = sum(one.ready for one in advices)
+    blocked = sum(bool(one.against) for one in advices)
+    done = sum(one.step is None for one in advices)
+    waiting = len(advices) - ready - blocked - done
+    says = f"{ready:,} may take a step, {waiting:,} wait for their day, {blocked:,} have something against it"
+    line(f"{says}, {done:,} are at the goal", out, "bold")
 
 
 def _policy(record: str) -> str:
@@ -94,6 +105,9 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     since = f", seen since {advice.basis.since}" if advice.basis.since else ""
     line(f"  now           {advice.now}", out)
     line(f"                from {advice.known_from}{since}", out, "dim")
+    if advice.basis.since is None and one.seen:
+        says = f"the newest report saw {one.seen}; maildns plan shows what is published"
+        prose("", f"not what reporters see: {says}", out, "yellow")
     if advice.step is None:
         line("  next step     none is left: the goal is reached", out, "green")
         _show_evidence(advice, out)
@@ -110,14 +124,14 @@ def _show(sight: Sight, one: Counsel, out: Console) -> None:
     else:
         line("  record        the one of today with these tags; --live reads it from the DNS", out)
     for reason in advice.against:
-        line(f"  against it    {reason.says}", out, "yellow")
+        prose("  against it", reason.says, out, "yellow")
         if reason.mend:
-            line(f"                mend: {reason.mend}", out)
+            prose("", f"mend: {reason.mend}", out)
     _show_evidence(advice, out)
     _show_harms(advice, out)
     _show_further(advice, out)
     for note in advice.notes:
-        line(f"  note          {note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
+        prose("  note", f"{note.says}{f': {note.mend}' if note.mend else ''}", out, "dim")
     _show_change(sight, one, out)
     out.print()
 
@@ -163,10 +177,10 @@ def _show_further(advice: Advice, out: Console) -> None:
     """Changes beside the ladder: each may be taken or left."""
     for one in advice.further:
         if one.safe:
-            line(f"  also safe     {one.tag}: {one.why}", out)
+            prose("  also safe", f"{one.tag}: {one.why}", out)
         else:
             says = "; ".join(reason.says for reason in one.against)
-            line(f"  not safe yet  {one.tag}: {says}", out, "dim")
+            prose("  not safe yet", f"{one.tag}: {says}", out, "dim")
 
 
 def _harm_style(one: Harm) -> str:
@@ -224,6 +238,7 @@ def _entry(sight: Sight, one: Counsel) -> AdviceDomainDocument:
         domain=advice.domain,
         now=str(advice.now),
         known_from=advice.known_from,
+        seen=one.seen,
         complete=advice.complete,
         step=None if advice.step is None else str(advice.step),
         changes=changes(advice),

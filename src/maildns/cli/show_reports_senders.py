@@ -52,13 +52,15 @@ def _show_table(sight: Sight, domain: str, senders: Sequence[Sender], out: Conso
     first = sight.evidence.first_seen(domain)
     room = min(60, out.width - _OTHERS) if out.is_terminal else 0
     extra = ["by day"] if room >= _LEAST else []
+    placed = any(source.named.place.country for one in senders for source in one.sources)
+    extra += ["country"] if placed else []
     shown = table(
         "sender", "what it is", ">messages", ">passing", ">DKIM", ">SPF", *extra, "addresses"
     )
     for one in senders:
         tally = one.tally
         new = " (new)" if _is_new(sight, one, first) else ""
-        sparks = [cell(daily(sight.window, _by_day(one), room), "cyan")] if extra else []
+        sparks = [cell(daily(sight.window, _by_day(one), room), "cyan")] if room >= _LEAST else []
         shown.add_row(
             cell(one.title + new),
             cell(one.kind, KINDS.get(one.kind, "")),
@@ -67,9 +69,16 @@ def _show_table(sight: Sight, domain: str, senders: Sequence[Sender], out: Conso
             share(tally.dkim_aligned, tally.messages),
             share(tally.spf_aligned, tally.messages),
             *sparks,
+            *([cell(_countries(one))] if placed else []),
             cell(_addresses(one, 2 if out.width > _OTHERS else 1)),
         )
     out.print(shown)
+
+
+def _countries(one: Sender) -> str:
+    """The countries of its addresses, at most three."""
+    found = list(dict.fromkeys(filter(None, (each.named.place.country for each in one.sources))))
+    return " ".join(found[:3]) + (" +" if len(found) > 3 else "")
 
 
 def _addresses(one: Sender, most: int) -> str:
@@ -125,6 +134,8 @@ def _entry(sight: Sight, one: Sender, first: Mapping[str, date]) -> SenderDocume
         counts=CountsDocument.of(one.tally),
         addresses=told(one.addresses),
         address_count=len(one.addresses),
+        country=one.sources[0].named.place.country,
+        organization=one.sources[0].named.place.organization,
         first_seen=first_of(one, first),
         new=_is_new(sight, one, first),
     )

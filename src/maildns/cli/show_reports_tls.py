@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maildns.cli.reports_place import Sight, spelled
-from maildns.cli.show_reports import console, daily, domain_head, line, plural, share, share_style
+from maildns.cli.show_reports import (
+    console,
+    daily,
+    domain_head,
+    line,
+    plural,
+    prose,
+    share,
+    share_style,
+)
 from maildns.cli.show_reports_summary import stale
 
 if TYPE_CHECKING:
@@ -56,9 +65,10 @@ def _show_standing(sight: Sight, one: TlsStanding, out: Console) -> None:
 
 def _show_trouble(one: TlsTrouble, out: Console) -> None:
     days = str(one.first) if one.first == one.last else f"{one.first} to {one.last}"
-    line(f"  {plural(one.sessions, 'session')} failed, {days}: {one.cause.says}", out, "bold red")
-    line(f"      at:   {one.cause.at}", out)
-    line(f"      mend: {one.cause.mend}", out)
+    failed = f"{plural(one.sessions, 'session')} failed, {days}: {one.cause.says}"
+    prose("", failed, out, "bold red", 2)
+    prose("      at:", one.cause.at, out, indent=12)
+    prose("      mend:", one.cause.mend, out, indent=12)
     rules = f"; maildns rule {one.cause.rules[0]}" if one.cause.rules else ""
     line(f"      {one.result_type}, {one.cause.reference}{rules}", out, "dim")
     if one.said:

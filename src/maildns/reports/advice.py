@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from maildns.net.drivers import BlockingWorld
 from maildns.net.world import World
 from maildns.protocols.dmarc import READERS, Alignment, DmarcRecord, Policy, Reader
+from maildns.reports.foresight import foreseen
 from maildns.reports.ladder import next_step, standing_since
 from maildns.reports.meaning import Kind, Sender, Source, Tally, senders_of
 from maildns.reports.replay import Change, SourceReplay, changed_record, replay
@@ -163,10 +164,11 @@ def advise(
     Nothing is asked without *world*; what then cannot be known is taken at its worst.
     """
     limits = thresholds or Thresholds()
+    world = foreseen(world, domain, seen.rows)
     judged = _Judged(domain, known.record, seen.rows, senders_of(seen.sources), world)
     basis = _basis(known.record, judged.senders, seen)
     step = next_step(known.record, goal)
-    harms = judged.harms(step) if step else ()
+    harms, unsure = judged.harms(step) if step else ((), 0)
     against: list[Reason] = []
     notes: list[Reason] = _notes_on_reports(seen, basis)
     not_before = None
@@ -174,6 +176,9 @@ def advise(
         not_before = (basis.since or today) + timedelta(days=limits.days)
         against += _against_evidence(basis, limits, today)
         against += _against_harm(harms, basis, limits)
+        if unsure:
+            says = f"the DNS did not say what would become of {unsure:,} messages of yours"
+            against.append(Reason(says, "ask it again, or leave --live out"))
         if step.policy is Policy.REJECT:
             against += _against_reject(harms, basis, limits)
         notes += _notes(known.record, step, harms, basis, limits)
@@ -246,19 +251,25 @@ class _Judged:
     senders: Sequence[Sender]
     world: BlockingWorld | None
 
-    def harms(self, step: DmarcRecord) -> tuple[Harm, ...]:
-        """What *step* does to each sender: the worse of what the two kinds of receivers do."""
+    def harms(self, step: DmarcRecord) -> tuple[tuple[Harm, ...], int]:
+        """
+        What *step* does to each sender: the worse of what the two kinds of receivers do.
+
+        And of how many messages of wanted senders that cannot be said.
+        """
         told = [self._replayed(step, reader, self.world) for reader in READERS]
-        return self._by_sender(told, "hit")
+        unsure = self._by_sender(told, "unsure")
+        lost = sum(harm.hit for harm in unsure if harm.sender.kind.wanted)
+        return self._by_sender(told, "hit"), lost
 
     def harms_of_missing(self, step: DmarcRecord) -> tuple[Harm, ...]:
         """Likewise for names that do not exist; without a world none is known to exist."""
-        return self._by_sender([self._replayed(step, "rfc9989", self.world or World())], "hit")
+        return self._by_sender([self._replayed(step, "rfc9989", self.world or World())], "risked")
 
     def harms_of_alignment(self, step: DmarcRecord) -> tuple[Harm, ...]:
         """How many messages of each sender pass today and would not."""
         told = [self._replayed(step, reader, self.world) for reader in READERS]
-        return self._by_sender(told, "newly_failing")
+        return self._by_sender(told, "missed")
 
     def _replayed(
         self, step: DmarcRecord, reader: Reader, world: BlockingWorld | None

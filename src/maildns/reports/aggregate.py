@@ -2,8 +2,8 @@
 DMARC aggregate reports (RFC 9990, RFC 7489 section 7.2): whole, or row by row in bounded memory.
 
 Nearly all records of a report differ in their address and count alone. So a record is cut into
-these two and the rest, and what the rest means is remembered by its text. A rest that is new is
-read by `usual`, else as plain elements, else the exact way through expat; it means the same there.
+these two and the rest, and what the rest means is `remembered` by its text. What does not look like
+a usual record is read as plain elements, else the exact way through expat; it means the same there.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
@@ -30,18 +29,14 @@ from maildns.reports.reading import (
     read_published,
     text_of,
 )
+from maildns.reports.remembered import CLOSING, FRONT, Policy, meaning_of, policy_of
 from maildns.reports.unwrapping import Payload, first_payload
-from maildns.reports.usual import read_usual, read_usual_head
+from maildns.reports.usual import read_usual_head
 from maildns.reports.xmltext import texts
 
 __all__ = ["AggregateReader", "parse_aggregate", "read_aggregate"]
 
 _S = r"[ \t\r\n]*"
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_FRONT = re.compile(
-    rf"{_S}<record>{_S}<row>{_S}<source_ip>(?:((?:{_OCTET}\.){{3}}{_OCTET})|([0-9A-Fa-f:.]{{2,45}}))"
-    rf"</source_ip>{_S}<count>([0-9]{{1,9}})</count>{_S}"
-)
 _DECLARATION = re.compile(r"\A<\?xml\s[^<>]{0,300}>")
 _ATTRIBUTE = rf"""[ \t\r\n]+([A-Za-z_][A-Za-z0-9_:.-]*){_S}={_S}(?:"([^"<&]*)"|'([^'<&]*)')"""
 _ATTRIBUTES = re.compile(_ATTRIBUTE, re.ASCII)
@@ -49,13 +44,8 @@ _ROOT = re.compile(rf"{_S}(<feedback((?:{_ATTRIBUTE})*){_S}>)")
 _PREFIX = re.compile(r"<([A-Za-z_][\w.-]*:)feedback\b")
 _SPACE = " \t\r\n"
 _LONGEST_LEAD = 4096
-_CLOSING = "</record>"
 _HEAD = ("report_metadata", "policy_published")
 _LARGEST_PIECE = 256 << 10
-_MEANINGS: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
-_MOST_MEANINGS = 4096
-_MOST_POLICIES = 1024
-_LONGEST_REMEMBERED = 2048
 _new_row = tuple.__new__
 
 # Of some rows: the source's address, how many messages, and the rest of a `Row`.
@@ -142,12 +132,12 @@ class _Scan:
         self.elements: dict[str, Element] = {}
         self.head: ReportHead | None = None  # where it was read without elements
         self._head_text = ""
-        self._policy: _Policy | None = None  # where it is remembered by its text
+        self._policy: Policy | None = None  # where it is remembered by its text
         self.namespace = ""
         self.oddities = Oddities()
         self._payload = payload
         self._limits = limits
-        self._closing = _CLOSING
+        self._closing = CLOSING
         self._levels = limits.depth - 1  # below the root
         self._root = ""  # the root's start tag, where it was read without expat
         self._exact: Reading | None = None
@@ -234,8 +224,7 @@ class _Scan:
     def _head(self, text: str) -> list[Element] | None:
         """Read the head where it is plain; the policy at its end is the same in many reports."""
         starts = text.find("<policy_published>")
-        short = starts >= 0 and len(text) - starts <= _LONGEST_REMEMBERED
-        policy = _remembered_policy(text[starts:], self._levels) if short else None
+        policy = policy_of(text[starts:]) if starts >= 0 else None
         if policy is None:
             return read_plain(text, self._levels)
         self._policy = policy
@@ -248,19 +237,19 @@ class _Scan:
 
     def _read(self, piece: str) -> None:
         """Read whole records, each by the quickest way that gives what the exact way gives."""
-        if self._pending:
+        if self._pending or self._closing != CLOSING:
             self._feed(piece)
             return
         records = piece.split(self._closing)
         last = records.pop()
-        remembered, front = _MEANINGS.get, _FRONT.match
+        front = FRONT.match
         addresses, counts, meanings = self._rows
         add_address, add_count, add_meaning = addresses.append, counts.append, meanings.append
         for number, record in enumerate(records):
             met = front(record)
-            known = remembered(record[met.end() :]) if met else None
+            known = meaning_of(record[met.end() :]) if met else None
             if met is None or known is None:
-                if not self._read_slowly(record, met):
+                if not self._read_slowly(record):
                     later = self._closing.join([*records[number + 1 :], last])
                     self._feed(later)
                     return
@@ -288,36 +277,12 @@ class _Scan:
     def _address(self, text: str) -> str:
         return address(text, self.oddities)
 
-    def _read_slowly(self, record: str, met: re.Match[str] | None) -> bool:
-        """Read one record whose text is new; False where expat says it is not whole."""
-        if met is None:
-            found = read_plain(record + self._closing, self._levels)
-            for element in found or ():
-                self._found(element)
-            return found is not None or self._feed(record + self._closing)
-        rest = record[met.end() :]
-        known = self._meaning(rest)
-        if known is None:
-            return self._feed(record + self._closing)
-        if len(rest) <= _LONGEST_REMEMBERED:
-            if len(_MEANINGS) >= _MOST_MEANINGS:
-                _MEANINGS.clear()
-            _MEANINGS[rest] = known
-        where = met[1] or self._address(met[2])
-        self._add(where, int(met[3]), known[0])
-        self._note(known[1])
-        return True
-
-    def _meaning(self, rest: str) -> tuple[Meaning, tuple[str, ...]] | None:
-        """Read what a record says behind its count; None where it is not plain."""
-        usual = read_usual(rest)
-        if usual is not None:
-            return usual, ()
-        found = read_plain(f"<record><row>{rest}{self._closing}", self._levels)
-        if found is None or len(found) != 1:
-            return None
-        oddities = Oddities()
-        return read_meaning(found[0], oddities), oddities.told()
+    def _read_slowly(self, record: str) -> bool:
+        """Read one record that does not start as usual; False where expat says it is not whole."""
+        found = read_plain(record + self._closing, self._levels)
+        for element in found or ():
+            self._found(element)
+        return found is not None or self._feed(record + self._closing)
 
     def _feed(self, text: str, *, final: bool = False) -> bool:
         """Give *text* to expat; whether it is between two records after it, for certain."""
@@ -359,21 +324,3 @@ class _Scan:
         where = address(text_of(row, "source_ip"), self.oddities)
         messages = count(text_of(row, "count"), self.oddities)
         self._add(where, messages, read_meaning(element, self.oddities))
-
-
-class _Policy(NamedTuple):
-    """A policy_published: its element, what it means, and what is odd in it."""
-
-    element: Element
-    read: PublishedPolicy
-    odd: tuple[str, ...]
-
-
-@lru_cache(_MOST_POLICIES)
-def _remembered_policy(text: str, levels: int) -> _Policy | None:
-    """Read the end of a head, from policy_published on; None where it is not that alone, and plain."""
-    found = read_plain(text, levels)
-    if found is None or len(found) != 1:
-        return None
-    oddities = Oddities()
-    return _Policy(found[0], read_published(found[0], oddities), oddities.told())

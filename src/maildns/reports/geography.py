@@ -7,12 +7,14 @@ what it does not say is empty. Needs the extra `reports`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from maildns.errors import InputError, UsageError
+from maildns.reports.cleaning import clean
 
 _COUNTRY = (("country", "iso_code"), ("registered_country", "iso_code"), ("country_code",))
 _ORGANIZATION = (
@@ -23,6 +25,7 @@ _ORGANIZATION = (
     ("organization",),
 )
 _ASN = (("autonomous_system_number",), ("asn",), ("traits", "autonomous_system_number"))
+_FAULTS = (IndexError, KeyError, OverflowError, RecursionError, TypeError, struct.error)
 _MOST = 200  # characters of a text; the file is the operator's, but may be anybody's work
 
 
@@ -51,7 +54,7 @@ class Geography:
                 "reading a geography file needs maxminddb, which is not installed",
                 hint="pip install 'maildns[reports]'",
             ) from None
-        self._broken: tuple[type[Exception], ...] = (InvalidDatabaseError, ValueError)
+        self._broken: tuple[type[Exception], ...] = (InvalidDatabaseError, ValueError, *_FAULTS)
         self._readers: list[Any] = []
         for path in paths:
             try:
@@ -59,7 +62,7 @@ class Geography:
             except OSError as error:
                 self.close()
                 raise InputError(f"cannot read it: {error.strerror}", path=path) from None
-            except InvalidDatabaseError:
+            except self._broken:
                 self.close()
                 hint = "give a .mmdb file, such as those of GeoLite2 or DB-IP"
                 raise InputError("this is no MaxMind database", path=path, hint=hint) from None
@@ -102,12 +105,13 @@ def _found(entry: Mapping[str, Any], ways: tuple[tuple[str, ...], ...]) -> Any:
 
 def _text(entry: Mapping[str, Any], ways: tuple[tuple[str, ...], ...]) -> str:
     found = _found(entry, ways)
-    return found[:_MOST] if isinstance(found, str) else ""
+    return clean(found, _MOST) if isinstance(found, str) else ""
 
 
 def _number(entry: Mapping[str, Any]) -> int:
     found = _found(entry, _ASN)
     if isinstance(found, str):  # "AS64500", as some write it
         digits = found.upper().removeprefix("AS")
-        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 11 else 0
-    return found if isinstance(found, int) else 0
+        found = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 11 else 0
+    # RFC 6793 section 3: a number of 32 bits
+    return found if isinstance(found, int) and 0 <= found < 1 << 32 else 0

@@ -16,9 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from maildns.dnsdata import is_within
 from maildns.reports.known import Role
+from maildns.reports.model import DkimAuth, SpfAuth
 from maildns.reports.views import SourceDay
 from maildns.reports.who import Named, Naming
 
@@ -80,15 +83,28 @@ class Tally:
 
     def count(self, row: SourceDay) -> None:
         """Count the messages of *row*."""
-        self.messages += row.messages
-        self.passing += row.messages if row.passes else 0
-        self.dkim_aligned += row.messages if row.dkim_aligned == "pass" else 0
-        self.spf_aligned += row.messages if row.spf_aligned == "pass" else 0
-        self.dkim_raw += row.messages if any(one.result == "pass" for one in row.dkim) else 0
-        self.spf_raw += row.messages if any(one.result == "pass" for one in row.spf) else 0
-        self.quarantined += row.messages if row.disposition == "quarantine" else 0
-        self.rejected += row.messages if row.disposition == "reject" else 0
-        self.overridden += row.messages if row.overrides else 0
+        messages = row.messages
+        self.messages += messages
+        if row.dkim_aligned == "pass":
+            self.dkim_aligned += messages
+        if row.spf_aligned == "pass":
+            self.spf_aligned += messages
+        if row.passes:
+            self.passing += messages
+        if row.disposition == "quarantine":
+            self.quarantined += messages
+        elif row.disposition == "reject":
+            self.rejected += messages
+        if row.overrides:
+            self.overridden += messages
+        for one in row.dkim:
+            if one.result == "pass":
+                self.dkim_raw += messages
+                break
+        for each in row.spf:
+            if each.result == "pass":
+                self.spf_raw += messages
+                break
 
     def add(self, other: Tally) -> None:
         """Count all that *other* counted."""
@@ -133,16 +149,17 @@ class Source:
         self.reporters[row.reporter] += row.messages
         for kind in {override.type for override in row.overrides}:
             self.overrides[kind] += row.messages
-        for one in row.dkim:
-            if is_within(one.domain, self.domain):
-                told = self.signatures if one.result == "pass" else self.broken
-                told[one.domain, one.selector] += row.messages
-        for name in _proven_domains(row):
-            if not is_within(name, self.domain):
-                self.foreign[name] += row.messages
-        for name in _envelopes(row):
-            if is_within(name, self.domain):
-                self.envelopes[name] += row.messages
+        marks = _marks(row.domain, row.dkim, row.spf)
+        for key in marks.signatures:
+            self.signatures[key] += row.messages
+        for key in marks.broken:
+            self.broken[key] += row.messages
+        for name in marks.foreign:
+            self.foreign[name] += row.messages
+        # What retention rolled up tells of no envelope: that the domain's own passed is likeliest.
+        rolled_up = not row.detailed and row.spf_aligned == "pass"
+        for name in (row.domain,) if rolled_up else marks.envelopes:
+            self.envelopes[name] += row.messages
         sent, passed = self.by_day.get(row.day, (0, 0))
         self.by_day[row.day] = (
             sent + row.messages,
@@ -227,15 +244,27 @@ def _is_marked(source: Source, kinds: frozenset[str]) -> bool:
     return said > 0 and said >= _MARK_SHARE * source.tally.messages
 
 
-def _proven_domains(row: SourceDay) -> set[str]:
-    return _envelopes(row) | {one.domain for one in row.dkim if one.result == "pass"}
+class _Marks(NamedTuple):
+    """What the raw results of a row prove; keys are d= and selector."""
+
+    signatures: tuple[tuple[str, str], ...]
+    broken: tuple[tuple[str, str], ...]
+    foreign: frozenset[str]
+    envelopes: frozenset[str]
 
 
-def _envelopes(row: SourceDay) -> set[str]:
-    if not row.detailed:
-        return {row.domain} if row.spf_aligned == "pass" else set()
+@lru_cache(maxsize=4096)  # a domain's mail has few ways of being signed
+def _marks(domain: str, dkim: tuple[DkimAuth, ...], spf: tuple[SpfAuth, ...]) -> _Marks:
+    ours = [one for one in dkim if is_within(one.domain, domain)]
     # RFC 9989 section 4.4.2: of SPF, only the domain of MAIL FROM counts
-    return {one.domain for one in row.spf if one.result == "pass" and one.scope != "helo"}
+    senders = {one.domain for one in spf if one.result == "pass" and one.scope != "helo"}
+    proven = senders | {one.domain for one in dkim if one.result == "pass"}
+    return _Marks(
+        tuple((one.domain, one.selector) for one in ours if one.result == "pass"),
+        tuple((one.domain, one.selector) for one in ours if one.result != "pass"),
+        frozenset(name for name in proven if not is_within(name, domain)),
+        frozenset(name for name in senders if is_within(name, domain)),
+    )
 
 
 def _foreign_name(source: Source) -> str:

@@ -20,6 +20,7 @@ from maildns.protocols.spf.ranges import networks_of
 from maildns.protocols.spf.reading import Reading, read
 from maildns.reports.who import Network
 
+MAX_KEYS = 300  # anybody can invent selectors
 MAX_NETWORKS = 20_000  # of one term; more are a mistake, or somebody else's joke
 _WIDEST = {4: 8, 6: 16}  # a network as wide as this tells of nobody
 
@@ -52,11 +53,13 @@ def look_up(domain: str, selectors: Iterable[tuple[str, str]] = ()) -> Inquiry[P
     """
     Ask for the SPF record of *domain* with all below it, and for the keys of *selectors* (d= and s=).
 
+    Of these the first `MAX_KEYS` are asked for.
     Nothing is raised for what the DNS says.
     """
     reading = yield from read(domain)
     terms, sure = _terms(reading)
-    wanted = [(pair, owner) for pair in dict.fromkeys(selectors) if (owner := _owner(*pair))]
+    named = list(dict.fromkeys(selectors))[:MAX_KEYS]
+    wanted = [(pair, owner) for pair in named if (owner := _owner(*pair))]
     answers: list[Answer] = []
     if wanted:
         answers = list((yield [Question(owner, "TXT") for _, owner in wanted]))

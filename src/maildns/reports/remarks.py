@@ -156,7 +156,8 @@ def _new_sender(
     several = len(sender.sources) > 1
     who = f"{sender.title} ({len(sender.sources)} addresses)" if several else sender.title
     day = max((first_seen.get(one.ip, one.first) for one in sender.sources), default=today)
-    says = f"{who} is new: {failing:,} of {sender.tally.messages:,} messages do not pass DMARC"
+    verb = "are" if several else "is"
+    says = f"{who} {verb} new: {failing:,} of {sender.tally.messages:,} messages do not pass DMARC"
     shown = ", ".join(sender.addresses[:5])
     return Remark(
         Topic.NEW_SOURCE,

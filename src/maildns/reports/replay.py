@@ -22,6 +22,7 @@ from maildns.net.drivers import BlockingWorld, run
 from maildns.net.world import Overlay, Remembering, World
 from maildns.protocols import dmarc, spf
 from maildns.protocols.dmarc import Alignment, DmarcRecord, Policy, Reader
+from maildns.reports.foresight import foreseen
 from maildns.reports.views import SourceDay
 
 PASSED_ON = frozenset({"mailing_list", "forwarded", "trusted_forwarder"})
@@ -75,6 +76,16 @@ class SourceReplay:
     newly_failing: int = 0
     lists: int = 0  # of those hit, what the reporter said came by a list or forwarder
     unsure: int = 0  # of which it cannot be known: the DNS is silent, or retention let details go
+
+    @property
+    def risked(self) -> int:
+        """Messages that are hit, or of which that cannot be said."""
+        return self.hit + self.unsure
+
+    @property
+    def missed(self) -> int:
+        """Messages that pass today and would not, or of which that cannot be said."""
+        return self.newly_failing + self.unsure
 
 
 class Quiet:
@@ -158,11 +169,12 @@ def _held(
 
     Relaxed is the milder mode, so that what was aligned before is aligned in it; and the very domain
     of From: is aligned in either mode (RFC 9989 section 4.4), so that where none was, it did not pass.
-    What the reporter could not find out then (temperror) had failed for it in the end.
+    Only what passed matters: what the reporter could not find out (temperror) had failed for it.
     """
+    passed = [one for one in given if one[1] == "pass"]
     if aligned != "pass":
-        return [one for one in given if one[1] == "pass" and one != proven]
-    return [*given, proven] if relaxed and proven not in given else given
+        return [one for one in passed if one != proven]
+    return [*passed, proven] if relaxed and proven not in passed else passed
 
 
 class SmallerSpf:
@@ -253,18 +265,28 @@ def replay(
     Put *rows* of *domain* through the policy of today and through *change*, source by source.
 
     *now* is the record of today. Without *world* nothing is asked; removing an include then raises
-    `UsageError`, and so does an include that no record has. The source hit hardest comes first.
+    `UsageError`, and so does an include that no record has. A live world is asked ahead, as `foresight`
+    says. The source hit hardest comes first.
     """
-    known = world or Quiet()
+    if world is not None:
+        rows = list(rows)
+    known = foreseen(world, domain, rows) or Quiet()
     before, after = Judge(domain, now, known, reader), Judge(domain, change.record, known, reader)
     smaller = _smaller_spf(change, world)
     told: dict[str, SourceReplay] = {}
+    fates: dict[tuple[object, ...], tuple[Judged, Judged]] = {}
     for row in rows:
         spf_result = smaller.result(row) if smaller else None
-        source = told.setdefault(row.source_ip, SourceReplay(domain, row.source_ip))
-        outcome = after.judge(row, spf_result)
-        blind = bool(change.without) and not row.detailed and row.spf_aligned == "pass"
-        _tell(source, row, before.judge(row), outcome._replace(unsure=outcome.unsure or blind))
+        alike = (row.header_from, row.dkim, row.spf, *row[6:8], row.detailed, spf_result)
+        fate = fates.get(alike)
+        if fate is None:
+            then, blind = after.judge(row, spf_result), _is_blind(row, change, now)
+            fate = before.judge(row), then._replace(unsure=then.unsure or blind)
+            fates[alike] = fate
+        source = told.get(row.source_ip)
+        if source is None:
+            source = told[row.source_ip] = SourceReplay(domain, row.source_ip)
+        _tell(source, row, *fate)
     missing = sorted(set(change.without) - (smaller.met if smaller else set()))
     if missing and told:
         raise UsageError(
@@ -272,6 +294,16 @@ def replay(
             hint=f"maildns spf tree {domain} shows what it includes",
         )
     return sorted(told.values(), key=lambda one: (-one.hit, -one.messages, one.ip))
+
+
+def _is_blind(row: SourceDay, change: Change, now: DmarcRecord) -> bool:
+    """Whether details that are gone would say if *row* still passes."""
+    if row.detailed or not row.passes:
+        return False
+    then = change.record
+    dkim = row.dkim_aligned == "pass" and then.dkim_alignment <= now.dkim_alignment
+    aligned = row.spf_aligned == "pass" and then.spf_alignment <= now.spf_alignment
+    return not (dkim or (aligned and not change.without))
 
 
 def _smaller_spf(change: Change, world: BlockingWorld | None) -> SmallerSpf | None:

@@ -103,6 +103,7 @@ _ANY = {
         "get one for mta-sts.{domain}, and renew it in time",
     ),
 }
+RESULT_TYPES = frozenset(_ANY)
 _NOT_COVERED = Cause(
     _POLICY,
     "{host} is not among the mx lines of the policy",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import clean
@@ -24,6 +25,8 @@ from maildns.reports.model import ReportKind
 
 BLOCK = 128 << 10
 _START = 4096
+_GZIP = b"\x1f\x8b"
+_MOST_MEMBERS = 10_000  # of one gzip file
 _START_OF_BODY = 64 << 10
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
 _OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
@@ -183,7 +186,7 @@ def _unpacked(wrapped: _Wrapped, form: _Form, meter: _Meter, levels: int) -> Ite
 
 
 def _form(start: bytes) -> _Form:
-    if start.startswith(b"\x1f\x8b"):
+    if start.startswith(_GZIP):
         return _Form.GZIP
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _Form.ZIP
@@ -240,29 +243,41 @@ def _gunzip(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
     Unpack gzip members one after the other (RFC 1952 section 2.2), with the octets taken in so far.
 
     What follows the last member, such as padding, is overlooked. Raises ReportError for gzip that
-    is damaged or cut off.
+    is damaged or cut off, or of more members than anybody makes.
     """
     unpacker = zlib.decompressobj(wbits=31)
-    taken = 0
+    taken, members, packed = 0, 1, b""
     for block in blocks:
         taken += len(block)
-        packed = block
-        while packed:
+        packed += block
+        while packed and not (unpacker.eof and packed == _GZIP[:1]):  # else the next block says
+            if unpacker.eof and not _is_member(packed, members):
+                return
             if unpacker.eof:
-                if not packed.startswith(b"\x1f\x8b"):
-                    return
-                unpacker = zlib.decompressobj(wbits=31)
-            try:
-                octets = unpacker.decompress(packed, BLOCK)
-            except zlib.error as error:
-                raise ReportError(f"the gzip is damaged: {error}") from error
+                unpacker, members = zlib.decompressobj(wbits=31), members + 1
+            octets = _inflated(unpacker, packed)
             packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
             if octets:
                 yield taken, octets
-    while not unpacker.eof and (octets := unpacker.decompress(b"", BLOCK)):
+    while not unpacker.eof and (octets := _inflated(unpacker, b"")):
         yield taken, octets
     if not unpacker.eof:
         raise ReportError("the gzip is cut off before its end")
+
+
+def _is_member(packed: bytes, before: int) -> bool:
+    """Whether another member starts here; raises ReportError where too many came *before*."""
+    if before >= _MOST_MEMBERS:
+        raise ReportError(f"the gzip has more than {_MOST_MEMBERS} members")
+    return packed.startswith(_GZIP)
+
+
+def _inflated(unpacker: Any, packed: bytes) -> bytes:
+    try:
+        octets: bytes = unpacker.decompress(packed, BLOCK)
+    except zlib.error as error:
+        raise ReportError(f"the gzip is damaged: {error}") from error
+    return octets
 
 
 def _metered(number: int, pieces: Iterator[tuple[int, bytes]], meter: _Meter) -> Iterator[bytes]:

@@ -6,13 +6,15 @@ SQLite takes tuples one after the other at C speed; PostgreSQL takes columns as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, Table
 
 CHUNK = 10_000
+ASKED = 500  # values that are asked for in one statement
+_T = TypeVar("_T")
 _FOLDS = {"+": "sum", "min": "min"}
 
 
@@ -54,6 +56,20 @@ class Bulk:
         # PostgreSQL folds within a statement first: it refuses to change a row twice in one.
         self._write(table, rows, chosen, then, f" GROUP BY {', '.join(keys)}")
 
+    def among(
+        self, column: Column[Any], values: Iterable[Any], *others: Column[Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Give *column* and *others* of the rows where *column* is one of *values*."""
+        table = column.table.name
+        chosen = ", ".join(one.name for one in (column, *others))
+        start = f"SELECT {chosen} FROM {table} WHERE {column.name}"  # noqa: S608 - names of our own schema
+        for asked in _chunks(dict.fromkeys(values), ASKED):
+            if self._arrays:
+                self._cursor.execute(f"{start} = ANY(%s::{_array(column)})", [list(asked)])
+            else:
+                self._cursor.execute(f"{start} IN ({', '.join('?' * len(asked))})", asked)
+            yield from self._cursor.fetchall()
+
     def _write(
         self,
         table: Table,
@@ -85,7 +101,7 @@ def _array(column: Any) -> str:
     return "bigint[]" if isinstance(column.type, BigInteger | Integer) else "text[]"
 
 
-def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, CHUNK)):
+def _chunks(values: Iterable[_T], most: int = CHUNK) -> Iterator[list[_T]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, most)):
         yield chunk

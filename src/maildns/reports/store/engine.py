@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url, text
 
 from maildns.errors import InputError, UsageError
@@ -151,10 +149,23 @@ def _update(engine: Engine, shown: str) -> None:
                 path=shown,
                 hint="update maildns; it never takes a store back to an older schema",
             )
-        config = Config()
+        command, config = _alembic()
         config.set_main_option("script_location", "maildns.reports.store:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
+
+
+def _alembic() -> tuple[Any, Any]:
+    """What brings a schema up to date; loaded when that is needed, for it takes a while."""
+    try:
+        from alembic import command
+        from alembic.config import Config
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"keeping reports needs {error.name}, which is not installed",
+            hint="pip install 'maildns[reports]'",
+        ) from None
+    return command, Config()
 
 
 def _log_ahead(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -75,7 +76,7 @@ class Store:
 
     def _write(self, batch: list[Prepared]) -> list[Receipt]:
         try:
-            with writing(self._engine) as connection:
+            with _uncollected(), writing(self._engine) as connection:
                 return Batch(connection, batch).write()
         except _REFUSED as error:
             if len(batch) > 1:  # one that no table takes, among others: the others are kept
@@ -91,7 +92,7 @@ class Store:
         Let details of reports go whose day is before *older_than*, and old arrivals in quarantine.
 
         Daily counts stay, and so do the heads of reports, so that none is ever counted twice.
-        Failure reports go whole. Gives the number of reports pruned; the file's room is used again.
+        Failure reports and what was remembered go whole. Gives the number of reports pruned; the file's room is used again.
         """
         day = day_number(older_than)
         done = 0
@@ -101,6 +102,8 @@ class Store:
             failures, held = schema.failure_reports, schema.quarantine
             gone = connection.execute(delete(failures).where(failures.c.day < day)).rowcount
             connection.execute(delete(held).where(held.c.received < day * 86400))
+            memos = schema.memos
+            connection.execute(delete(memos).where(memos.c.at < day * 86400))
         return done + gone
 
     def _prune_some(self, day: int) -> int:
@@ -125,6 +128,18 @@ class Store:
         table: Any = schema.quarantine
         with writing(self._engine) as connection:
             return connection.execute(delete(table).where(table.c.id == id)).rowcount > 0
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the search for cycles: a transaction makes very many tuples, and none in a cycle."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _batches(arrived: Iterable[Prepared]) -> Iterator[list[Prepared]]:

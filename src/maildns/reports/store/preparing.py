@@ -33,6 +33,7 @@ from maildns.reports.model import (
     TlsReport,
 )
 from maildns.reports.reading import Meaning
+from maildns.reports.small import Small, read_small
 from maildns.reports.tls import read_tls
 from maildns.reports.unwrapping import Payload, open_payloads
 
@@ -143,6 +144,10 @@ def prepare(arrival: Arrival) -> Prepared:
     """Read what *arrival* holds; never raises for what is in it."""
     prepared = Prepared(_tidy(arrival), _digest(arrival.octets))
     try:
+        small = read_small(arrival.octets)
+        if small is not None:
+            prepared.reports.append(_small_columns(small))
+            return prepared
         for payload in open_payloads(arrival.octets):
             _add(prepared, payload)
     except ReportError as error:
@@ -188,12 +193,24 @@ def _placed(payload: Payload, problem: str) -> str:
 def aggregate_columns(report: AggregateReport | AggregateReader) -> PreparedReport:
     """Lay out an aggregate report; raises ReportError for a count beyond belief."""
     columns = report.columns() if isinstance(report, AggregateReader) else _columns(report.rows)
-    made = _begun(ReportKind.AGGREGATE, report.head, report.published.domain)
-    made.published = _policy(report.published)
-    told = _sum(made, _rows(made, columns))
+    made = _laid_out(report, columns)
     oddities = report.oddities if isinstance(report, AggregateReader) else report.head.oddities
     made.head = _head(report.head, oddities, report.schema)
-    made.content = _content(made, told)
+    return made
+
+
+def _small_columns(small: Small) -> PreparedReport:
+    made = _laid_out(small, [(small.addresses, small.messages, small.meanings)])
+    made.head = _head(small.head, (), small.schema)
+    return made
+
+
+def _laid_out(
+    report: AggregateReport | AggregateReader | Small, columns: Iterable[Columns]
+) -> PreparedReport:
+    made = _begun(ReportKind.AGGREGATE, report.head, report.published.domain)
+    made.published = _policy(report.published)
+    made.content = _content(made, _sum(made, _rows(made, columns)))
     return made
 
 

@@ -27,6 +27,7 @@ _FILES = 64  # in one job
 # What waits for a worker must fit its pipe, or we would wait for it while it waits for us.
 _JOB_OCTETS = 32 << 10
 _AHEAD = 50_000  # rows that wait to be written, about
+_COLLECTED_AFTER = 100_000
 _QUEUED = 2  # jobs of one worker: the one it does and the next
 
 Waiting = Arrival | Path
@@ -203,6 +204,7 @@ def _work(pipe: Connection) -> None:
     """Read what comes through *pipe*, until nobody holds its other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who writes says when to stop
     gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER)  # hardly anything here is in a cycle
     with suppress(EOFError, OSError):
         while True:
             pipe.send([prepare_waiting(one) for one in pipe.recv()])

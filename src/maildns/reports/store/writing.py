@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count, islice, repeat
+from collections.abc import Iterator, Sequence
+from itertools import chain, count, repeat
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Column, Connection, delete, func, select
 
 from maildns.reports.keeping import Kept, Receipt
 from maildns.reports.model import ReportKind
@@ -17,8 +17,6 @@ from maildns.reports.store.bulk import Bulk
 from maildns.reports.store.preparing import Prepared, PreparedFailure, PreparedReport
 
 _DAY = 86400
-_T = TypeVar("_T")
-_ASKED = 500  # values in one IN list
 _ADDED = ("reports", "messages", "passed", "dkim_aligned", "spf_aligned", "quarantined", "rejected")
 
 
@@ -33,10 +31,10 @@ class Batch:
         reports = [one for prepared in arrived for one in prepared.reports]
         failures = [one for prepared in arrived for one in prepared.failures]
         digests = [one.digest for one in arrived]
-        self.seen = set(self._known(schema.arrivals.c.digest, digests))
-        self.held = set(self._known(schema.quarantine.c.digest, digests))
-        self.failures = set(
-            self._known(schema.failure_reports.c.content, [one.content for one in failures])
+        self.seen = self._known(schema.arrivals.c.digest, digests)
+        self.held = self._known(schema.quarantine.c.digest, digests)
+        self.failures = self._known(
+            schema.failure_reports.c.content, [one.content for one in failures]
         )
         self.contents = self._contents([one.identity for one in reports])
         names = {one.domain for one in reports} | {one.domain for one in failures}
@@ -266,27 +264,21 @@ class Batch:
             ),
         )
 
-    def _known(self, column: Any, values: Sequence[bytes]) -> Iterator[bytes]:
-        for asked in _parts(values):
-            yield from self.connection.scalars(select(column).where(column.in_(asked)))
+    def _known(self, column: Column[bytes], values: Sequence[bytes]) -> set[bytes]:
+        return {value for (value,) in self.bulk.among(column, values)}
 
     def _contents(self, identities: Sequence[bytes]) -> dict[bytes, list[bytes]]:
         """Give what is kept under each identity, that which counts first."""
         columns = schema.reports.c
         found: dict[bytes, list[bytes]] = {}
-        for asked in _parts(identities):
-            query = select(columns.identity, columns.content).where(columns.identity.in_(asked))
-            ordered = self.connection.execute(query.order_by(columns.identity, columns.number))
-            for identity, content in ordered:
-                found.setdefault(identity, []).append(content)
+        kept = self.bulk.among(columns.identity, identities, columns.number, columns.content)
+        for identity, _, content in sorted(kept):
+            found.setdefault(identity, []).append(content)
         return found
 
     def _domains(self, names: Sequence[str]) -> dict[str, int]:
         table = schema.domains
-        found: dict[str, int] = {}
-        for asked in _parts(names):
-            query = select(table.c.name, table.c.id).where(table.c.name.in_(asked))
-            found.update((name, id) for name, id in self.connection.execute(query))
+        found: dict[str, int] = dict(self.bulk.among(table.c.name, names, table.c.id))
         missing = [name for name in names if name not in found]
         if missing:
             new = dict(zip(missing, count(self._next(table.c.id)), strict=False))
@@ -297,9 +289,3 @@ class Batch:
     def _next(self, column: Any) -> int:
         """Give the next id: nobody else writes until we are done."""
         return (self.connection.scalar(select(func.max(column))) or 0) + 1
-
-
-def _parts(values: Iterable[_T]) -> Iterator[list[_T]]:
-    iterator = iter(dict.fromkeys(values))
-    while part := list(islice(iterator, _ASKED)):
-        yield part
