@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 40  # domains at a glance
 _FEW: Final = 10  # domains whose remarks are gathered without being asked for
-_FEW_REPORTS: Final = 5_000
+_FEW_ROWS: Final = 50_000  # of three months, of all domains
 _MOST_REMARKS: Final = 10
 _MOST_NEW: Final = 100
 _WIDE: Final = 130
@@ -69,27 +69,25 @@ def overview(
     sight: Sight, wanted: Sequence[str], world: BlockingWorld | None, *, whole: bool
 ) -> Overview:
     """Gather what is shown of *wanted*, or of all domains; remarks where there are few of them."""
-    from maildns.cli.reports_looking import remarks
+    from maildns.cli.reports_looking import REMARKED_DAYS, remarks
     from maildns.reports.store import queries
+    from maildns.reports.views import Window
 
     with sight.store.reading() as reader:
         sums = queries.summary(reader, sight.window)
         held = sum(1 for _ in queries.held(reader))
+        past = Window.last(REMARKED_DAYS, sight.today)
+        little = len(sums) <= _FEW and queries.row_count(reader, past) <= _FEW_ROWS
     found = [one for one in sums if not wanted or one.domain in wanted]
     shown = found if whole or wanted else found[:SHOWN]
     glances = [Glance(one, _days(sight, one.domain)) for one in shown]
     for glance in glances:
         if wanted:
             _look_closely(sight, glance)
-        if wanted or _is_little(found):
+        if wanted or little:
             glance.remarks = remarks(sight, glance.sum.domain, world)
     glances += [Glance(one) for one in found[len(shown) :]]
     return Overview(glances, len(found) - len(shown), bool(wanted), held)
-
-
-def _is_little(found: Sequence[DomainSum]) -> bool:
-    """Whether there is little enough to read three months of it at each glance."""
-    return len(found) <= _FEW and sum(one.reports for one in found) <= _FEW_REPORTS
 
 
 def _days(sight: Sight, domain: str) -> dict[date, tuple[int, int]]:
@@ -133,7 +131,7 @@ def show(sight: Sight, seen: Overview) -> None:
             _show_remarks(glance.remarks, out, f"{glance.sum.domain}: ")
     if seen.held:
         line(f"{plural(seen.held, 'arrival')} in quarantine: maildns reports quarantine list", out)
-    line("more: maildns reports senders, maildns reports tls, maildns reports advise", out, "dim")
+    line("more: maildns reports summary DOMAIN, senders, tls, advise", out, "dim")
 
 
 def stale(sight: Sight, out: Console) -> None:

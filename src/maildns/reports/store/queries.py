@@ -280,6 +280,15 @@ def kept_reports(
     ]
 
 
+def row_count(connection: Connection, window: Window) -> int:
+    """How many rows the aggregate reports in *window* have, of all domains together."""
+    heads = schema.reports.c
+    query = select(func.sum(heads.row_count)).where(
+        heads.kind == ReportKind.AGGREGATE.value, within(heads.day, window)
+    )
+    return int(connection.scalar(query) or 0)
+
+
 def conflicts(connection: Connection, window: Window) -> int:
     """How many reports in *window* say something else than an earlier one of the same id."""
     heads = schema.reports.c
