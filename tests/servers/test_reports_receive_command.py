@@ -28,6 +28,8 @@ from signed_mail import zone
 from sqlalchemy import select
 from tls_report import tls_report
 
+from maildns.cli.reports_serving import HttpsService
+from maildns.reports.config import HttpsSettings, Listening
 from maildns.reports.store import Store, schema
 
 pytestmark = pytest.mark.server
@@ -231,6 +233,26 @@ def test_a_web_server_may_be_given_the_factory(tmp_path):
         process.terminate()
         process.wait(20)
     assert [one[0] for one in heads(str(tmp_path / "reports.db"))] == ["id-1"]
+
+
+def test_a_renewed_certificate_is_shown_over_https(tmp_path):
+    async def nothing(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    write_certificate(tmp_path)
+    files = {"certificate": tmp_path / "certificate.pem", "key": tmp_path / "key.pem"}
+    service = HttpsService(HttpsSettings((Listening("127.0.0.1", 0),), **files), nothing)
+    (where,) = service.start()
+    try:
+        shown = []
+        for _ in range(2):
+            shown.append(ssl.get_server_certificate((where.host, where.port), timeout=10))
+            write_certificate(tmp_path)
+            service.renew()
+    finally:
+        service.stop()
+    assert shown[0] != shown[1]
 
 
 # --- signals, and what is told ----------------------------------------------------------------

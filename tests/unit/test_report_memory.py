@@ -167,6 +167,14 @@ def test_100_megabytes_of_records_are_read_in_little_memory(tmp_path):
     assert (faults, rows, after) == ([], times * 10_000, 1)
 
 
+def test_different_records_without_end_are_refused(tmp_path):
+    domains = (b"d%x.example.com" % n for n in range(110_000))
+    octets = HEAD + b"".join(RECORD.replace(b"example.com", each) for each in domains)
+    faults, rows, after = read_in_little_memory(tmp_path, gzip.compress(octets, 1), 240)
+    assert faults == ["it has more different records than any report"]
+    assert (rows, after) == (0, 1)
+
+
 def test_more_records_than_any_report_has_are_refused(tmp_path):
     block = varied(10_000)
     times = (256 << 20) // len(block) + 1

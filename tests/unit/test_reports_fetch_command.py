@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mailbox
+import os
 from pathlib import Path
 
 import pytest
@@ -167,8 +168,11 @@ def test_without_any_place_it_says_how_to_name_one(here):
     assert "[[reports.imap]]" in result.err
 
 
-def test_what_a_report_says_cannot_move_the_cursor(here):
+def test_a_name_that_cannot_be_shown_harms_nobody_and_its_file_is_moved(here):
     (here / "drop" / "x\x1b[31m.xml").write_bytes(b"<feedback><report_metadata>")
+    (here / "drop" / os.fsdecode(b"gr\xfc\xdfe.xml")).write_bytes(aggregate(report_id="latin-1"))
     result = fetch(here)
     assert "\x1b" not in result.out
-    assert "x·[31m.xml" in result.out or "x[31m.xml" in result.out
+    assert "x[31m.xml" in result.out
+    assert list((here / "drop").iterdir()) == []
+    assert "latin-1" in authentication(here)

@@ -93,7 +93,7 @@ def command(
     if dry_run:
         done = [_fetched(way, _looked_at) for way in ways]
     else:
-        authority = _authority(world, server) if authenticate else None
+        authority = authority_of(world, server) if authenticate else None
         with opened(place, create=True) as kept:
             from maildns.reports.sources import take_in
 
@@ -147,7 +147,8 @@ def _of_folder(wish: FolderSource) -> str:
     return f"moved to {wish.done}" if wish.done else "left where it is"
 
 
-def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
+def authority_of(world: Path | None, servers: list[str] | None) -> Authenticate:
+    """What says who sent a mail, by the DNS that is to be asked."""
     from maildns.reports.authentication import authenticator
     from maildns.wiring import world_of
 

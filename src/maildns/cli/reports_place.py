@@ -217,9 +217,12 @@ def world_asked(
     """The DNS to ask, where it may be asked: `--live`, `--server` or `--world` says so."""
     if not (live or servers or world):
         return None
+    from maildns.net.world import GivingUp
     from maildns.wiring import world_of
 
-    return world_of(world, servers or ())
+    asked = world_of(world, servers or ())
+    # Where no server answers at all, that is found out once and not for each domain.
+    return asked if world else GivingUp(asked)
 
 
 def spelled(window: Window) -> str:

@@ -9,26 +9,27 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from maildns.cli.common import CONFIG, ConfigOption, ServerOption, WorldOption, errors
+from maildns.cli.reports_fetch_command import authority_of
 from maildns.cli.reports_place import StoreOption, opened, place_of
 from maildns.errors import UsageError
 
 if TYPE_CHECKING:
+    from maildns.cli.reports_serving import HttpsService
     from maildns.intent.load import ConfigSource
     from maildns.intent.model import Intent
     from maildns.reports.config import HttpsSettings, IntakeSettings
     from maildns.reports.keeping import Receipt
     from maildns.reports.sources.committing import Committer
-    from maildns.reports.sources.taking import Authenticate
 
 _SHOWN_ADDRESSES: Final = 5
+_RENEW_SECONDS: Final = 60.0  # how often it is looked for a renewed certificate
 _MOUNT: Final = "uvicorn --factory maildns.reports.endpoint:application"
 
 
@@ -66,7 +67,7 @@ def command(
     if place.project is None:
         raise UsageError("there is no description of what to listen for", hint=_HINT)
     wanted = _wanted(place.project.intent, place.project.source)
-    authority = _authority(world, server) if authenticate else None
+    authority = authority_of(world, server) if authenticate else None
     with opened(place, create=True) as kept, _logging():
         from maildns.reports.sources.committing import Committer
 
@@ -100,41 +101,36 @@ def _wanted(intent: Intent, source: ConfigSource) -> Wanted:
     return Wanted(intake, https)
 
 
-def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
-    from maildns.reports.authentication import authenticator
-    from maildns.wiring import world_of
-
-    return authenticator(world_of(world, servers or ()))
-
-
 async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
     """Listen until a signal comes."""
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         ended = stack.enter_context(_until_signal())
-        intake = None
-        try:
-            if wanted.intake is not None:
-                from maildns.reports.sources.intake import Intake
+        if wanted.intake is not None:
+            from maildns.reports.sources.intake import Intake
 
-                intake = Intake(wanted.intake, committer)
-                await intake.start()
-                protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
-                for where in intake.listening:
-                    _say(f"taking report mail by {protocol} on {where}")
-                _say(f"for {_some(wanted.intake.addresses)}")
-            if wanted.https is not None:
-                _serve(wanted.https, committer, stack)
-            _say(f"keeping reports in {store}")
-            _notify("READY=1")
-            await ended.wait()
-            _notify("STOPPING=1")
-            _say("ending: what is under way is answered first")
-        finally:
-            if intake is not None:
-                await intake.stop()
+            intake = await stack.enter_async_context(Intake(wanted.intake, committer))
+            protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
+            for where in intake.listening:
+                _say(f"taking report mail by {protocol} on {where}")
+            _say(f"for {_some(wanted.intake.addresses)}")
+        service = _serve(wanted.https, committer, stack) if wanted.https is not None else None
+        _say(f"keeping reports in {store}")
+        _notify("READY=1")
+        while not await _has_ended(ended):
+            if service is not None:
+                service.renew()
+        _notify("STOPPING=1")
+        _say("ending: what is under way is answered first")
 
 
-def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> None:
+async def _has_ended(ended: asyncio.Event) -> bool:
+    """Wait for the end, but not for long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
+    return ended.is_set()
+
+
+def _serve(settings: HttpsSettings, committer: Committer, stack: AsyncExitStack) -> HttpsService:
     from maildns.cli.reports_serving import HttpsService
     from maildns.reports.endpoint import TlsReportEndpoint, only_at
 
@@ -144,6 +140,7 @@ def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> N
     scheme = "http" if settings.certificate is None else "https"
     for where in service.start():
         _say(f"taking TLS reports on {scheme}://{where}{settings.path}")
+    return service
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maildns.errors import InputError
 from maildns.reports.config import HttpsSettings, Listening
+from maildns.reports.sources.certificate import ServerCertificate
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -39,10 +39,9 @@ class HttpsService:
     ) -> None:
         from uvicorn import Config, Server
 
+        self._certificate: ServerCertificate | None = None
         if settings.certificate is not None:
-            from maildns.reports.sources.certificate import ServerCertificate
-
-            ServerCertificate(settings.certificate, settings.key)  # says what is wrong with it
+            self._certificate = ServerCertificate(settings.certificate, settings.key)
         self._sockets = _sockets(settings.listen)
         config = Config(
             application,
@@ -53,9 +52,9 @@ class HttpsService:
             ws="none",
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_STOP_SECONDS,
-            ssl_certfile=_text(settings.certificate),
-            ssl_keyfile=_text(settings.key),
         )
+        config.load()
+        config.ssl = None if self._certificate is None else self._certificate.context()
         self._server: Server = Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=(self._sockets,), name="maildns-https", daemon=True
@@ -72,6 +71,11 @@ class HttpsService:
             raise InputError("the HTTPS endpoint did not start")
         return [Listening(*_name(one)) for one in self._sockets]
 
+    def renew(self) -> None:
+        """Show the certificate that is there now, where it was renewed."""
+        if self._certificate is not None:
+            self._certificate.context()
+
     def stop(self) -> None:
         """Answer what is under way, and end."""
         self._server.should_exit = True
@@ -81,10 +85,6 @@ class HttpsService:
             one.close()
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
 def _name(opened: socket.socket) -> tuple[str, int]:
     name: Any = opened.getsockname()
     return (name, 0) if isinstance(name, str) else (str(name[0]), int(name[1]))
@@ -92,6 +92,8 @@ def _name(opened: socket.socket) -> tuple[str, int]:
 
 def _sockets(listen: tuple[Listening, ...]) -> list[socket.socket]:
     """A socket for each place; raises `InputError`."""
+    from maildns.reports.sources.intake import cannot_listen
+
     made: list[socket.socket] = []
     for where in listen:
         try:
@@ -99,11 +101,7 @@ def _sockets(listen: tuple[Listening, ...]) -> list[socket.socket]:
         except OSError as error:
             for one in made:
                 one.close()
-            raise InputError(
-                f"cannot listen on {where}: {error.strerror or error}",
-                hint="choose another place, or allow this one: ports below 1024 are for root and "
-                "for CAP_NET_BIND_SERVICE",
-            ) from None
+            raise cannot_listen(where, error) from None
     return made
 
 

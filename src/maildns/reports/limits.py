@@ -28,6 +28,8 @@ class Limits:
     members: int = 100  # of one zip file or of one mail
     packed: int = 1000  # of one arrival, unpacked from gzip or zip
     rows: int = 1_000_000
+    kinds: int = 100_000  # of records, alike but for address and count; kept beside the rows
+    results: int = 250_000  # of DKIM, SPF and overrides in all kinds of records
     depth: int = 24  # of elements or of JSON values
     names: int = 1000  # of elements and attributes, different ones
     element_octets: int = 1 << 20  # of the head, or of one record

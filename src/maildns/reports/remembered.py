@@ -21,7 +21,7 @@ from maildns.reports.usual import read_usual
 CLOSING = "</record>"
 _LEVELS = LIMITS.depth - 1  # below the root
 _LONGEST = 2048
-_MOST_MEANINGS = 4096
+_MOST_CHARACTERS = 2_000_000  # of all records that are remembered
 _MOST_POLICIES = 1024
 _S = r"[ \t\r\n]*"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -30,7 +30,24 @@ FRONT = re.compile(
     rf"{_S}<record>{_S}<row>{_S}<source_ip>(?:((?:{_OCTET}\.){{3}}{_OCTET})|([0-9A-Fa-f:.]{{2,45}}))"
     rf"</source_ip>{_S}<count>([0-9]{{1,9}})</count>{_S}"
 )
-_meanings: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
+
+
+class _Memory:
+    """Records by their text; emptied when it is full, for then the next report is another one."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[Meaning, tuple[str, ...]]] = {}
+        self._characters = 0
+
+    def keep(self, rest: str, read: tuple[Meaning, tuple[str, ...]]) -> None:
+        if self._characters > _MOST_CHARACTERS:
+            self.known.clear()
+            self._characters = 0
+        self._characters += len(rest)
+        self.known[rest] = read
+
+
+_memory = _Memory()
 
 
 def meaning_of(rest: str) -> tuple[Meaning, tuple[str, ...]] | None:
@@ -39,15 +56,13 @@ def meaning_of(rest: str) -> tuple[Meaning, tuple[str, ...]] | None:
 
     None where it is not plain, so that only the exact way can tell.
     """
-    known = _meanings.get(rest)
+    known = _memory.known.get(rest)
     if known is not None:
         return known
     usual = read_usual(rest)
     read = (usual, ()) if usual is not None else _plain(rest)
     if read is not None and len(rest) <= _LONGEST:
-        if len(_meanings) >= _MOST_MEANINGS:
-            _meanings.clear()
-        _meanings[rest] = read
+        _memory.keep(rest, read)
     return read
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from maildns.errors import MaildnsError
 from maildns.reports.cleaning import clean
 from maildns.reports.keeping import Arrival, Keeper, Receipt
-from maildns.reports.sources.taking import BATCH_COUNT, BATCH_OCTETS, Authenticate
+from maildns.reports.sources.taking import BATCH_COUNT, BATCH_OCTETS, Authenticate, receipts_of
 
 _AUTHENTICATING = 8  # at a time: it waits for the DNS
 
@@ -81,16 +81,14 @@ class Committer:
             if octets > BATCH_OCTETS:
                 break
             batch.append(self._waiting.popleft())
+        arrivals = [each.arrival for each in batch]
         try:
-            receipts = self._keeper.keep([each.arrival for each in batch])
+            receipts = self._keeper.keep(arrivals)
         except BaseException:
             self._waiting.extendleft(reversed(batch[1:]))
             raise
-        by_source = {each.arrival.source: each for each in batch}
-        for receipt in receipts:
-            by_source[receipt.source].receipts.append(receipt)
-        for each in batch:
-            each.is_kept = True
+        for each, told in zip(batch, receipts_of(arrivals, receipts), strict=True):
+            each.receipts, each.is_kept = told, True
         if self._tell is not None:
             for receipt in receipts:
                 self._tell(receipt)

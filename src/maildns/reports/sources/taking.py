@@ -9,9 +9,11 @@ from enum import IntEnum
 from itertools import repeat
 from typing import Protocol, TypeAlias
 
+from maildns.reports.cleaning import clean
 from maildns.reports.keeping import Arrival, Keeper, Kept, Receipt
 
 BATCH_COUNT = 200
+MAX_SOURCE = 1024  # characters of it that are kept
 _AUTHENTICATING = 8  # at a time
 BATCH_OCTETS = 16 << 20  # one arrival may be larger, and is then a batch of its own
 
@@ -113,9 +115,20 @@ def _authenticated(waiting: list[Brought], authenticate: Authenticate | None) ->
 
 
 def _keep(source: Source, keeper: Keeper, waiting: Sequence[Brought]) -> list[Receipt]:
-    receipts = keeper.keep([one.arrival for one in waiting])
+    arrivals = [one.arrival for one in waiting]
+    receipts = keeper.keep(arrivals)
+    told = receipts_of(arrivals, receipts)
+    source.release([(one, fate_of(of_it)) for one, of_it in zip(waiting, told, strict=True)])
+    return receipts
+
+
+def receipts_of(arrivals: Sequence[Arrival], receipts: Iterable[Receipt]) -> list[list[Receipt]]:
+    """
+    Sort *receipts* by the arrival that each tells of.
+
+    A source is kept as it may be shown, so that its receipts may lack what cannot be printed.
+    """
     by_source: dict[str, list[Receipt]] = {}
     for receipt in receipts:
-        by_source.setdefault(receipt.source, []).append(receipt)
-    source.release([(one, fate_of(by_source.get(one.arrival.source, ()))) for one in waiting])
-    return receipts
+        by_source.setdefault(clean(receipt.source, MAX_SOURCE), []).append(receipt)
+    return [by_source.get(clean(one.source, MAX_SOURCE), []) for one in arrivals]

@@ -7,12 +7,13 @@ SQLite takes tuples one after the other at C speed; PostgreSQL takes columns as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, Table
 
 CHUNK = 10_000
+_PARAMETERS = 900  # of one statement; older SQLites take 999
 ASKED = 500  # values that are asked for in one statement
 _T = TypeVar("_T")
 _FOLDS = {"+": "sum", "min": "min"}
@@ -82,7 +83,13 @@ class Bulk:
         start = f"INSERT INTO {table.name} ({names})"
         if not self._arrays:
             places = ", ".join("?" * len(table.columns))
-            self._cursor.executemany(f"{start} VALUES ({places}){then}", rows)
+            most = _PARAMETERS // len(table.columns)
+            several = f"{start} VALUES {', '.join([f'({places})'] * most)}{then}"
+            for chunk in _chunks(rows, most):
+                if len(chunk) == most:  # one statement for many rows
+                    self._cursor.execute(several, list(chain.from_iterable(chunk)))
+                else:
+                    self._cursor.executemany(f"{start} VALUES ({places}){then}", chunk)
             return
         arrays = ", ".join(f"%s::{_array(column)}" for column in table.columns)
         columns = f"unnest({arrays}) AS t ({names})"

@@ -21,6 +21,7 @@ from maildns.reports.aggregate import AggregateReader, Columns
 from maildns.reports.cleaning import MAX_TEXT, clean
 from maildns.reports.failure import read_failure
 from maildns.reports.keeping import Arrival
+from maildns.reports.limits import LIMITS
 from maildns.reports.model import (
     AggregateReport,
     DkimAuth,
@@ -39,6 +40,7 @@ from maildns.reports.unwrapping import Payload, open_payloads
 
 MOST_MESSAGES = 10**12  # of one row; sums of millions of such still fit 64 bits
 _DIGEST = 16
+_FEW_RESULTS = 10  # of what is worth remembering
 _DAY = 86400
 # What a parser may raise for text that nobody foresaw: one bad report never ends a batch.
 _BROKEN = (
@@ -227,15 +229,21 @@ def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     """Lay out the rows in columns; give each meaning once, in the order of its number."""
     known: dict[Meaning, int] = {}
     numbers: dict[int, int] = {}  # by identity: rows of one text share one object
+    results = 0
     held = []  # so that no identity is given to another
+    number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
         made.addresses += addresses
         made.messages.extend(messages)
-        for one in {id(meaning): meaning for meaning in meanings}.values():
-            if id(one) not in numbers:
-                numbers[id(one)] = known.setdefault(one, len(known))
-                held.append(one)
-        made.numbers.extend([numbers[id(meaning)] for meaning in meanings])
+        for meaning in meanings:
+            number = number_of(id(meaning))
+            if number is None:
+                number = numbers[id(meaning)] = known.setdefault(meaning, len(known))
+                held.append(meaning)
+                results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
+            add(number)
+        if len(held) > LIMITS.kinds or results > LIMITS.results:
+            raise ReportError("it has more different records than any report")
     if made.messages and not 0 <= min(made.messages) <= max(made.messages) <= MOST_MESSAGES:
         raise ReportError(f"a row is about fewer than 0 or more than {MOST_MESSAGES} messages")
     return list(known)
@@ -266,8 +274,12 @@ def _sum(made: PreparedReport, kinds: list[Meaning]) -> list[str]:
     return told
 
 
-@lru_cache(4096)
 def _evaluation(meaning: Meaning) -> tuple[EvaluationColumns, tuple[DkimAuth, ...], str]:
+    few = len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides) <= _FEW_RESULTS
+    return _remembered_evaluation(meaning) if few else _evaluated(meaning)
+
+
+def _evaluated(meaning: Meaning) -> tuple[EvaluationColumns, tuple[DkimAuth, ...], str]:
     """Lay out what a row says beside address and count; give its DKIM results, each once, and all as text."""
     columns = (
         meaning.disposition,
@@ -279,6 +291,9 @@ def _evaluation(meaning: Meaning) -> tuple[EvaluationColumns, tuple[DkimAuth, ..
         _json(meaning.overrides),
     )
     return columns, tuple(dict.fromkeys(meaning.dkim)), _encode(columns)
+
+
+_remembered_evaluation = lru_cache(2048)(_evaluated)
 
 
 def _json(value: Sequence[object]) -> str:
