@@ -210,3 +210,15 @@ def test_the_rest_of_a_batch_is_kept(tmp_path):
         Kept.NEW,
     ]
     assert all(one.reason for one in receipts if one.kept is not Kept.NEW)
+
+
+def test_of_very_many_faults_some_are_told(tmp_path):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number in range(90):
+            archive.writestr(f"{number}.xml", b"<feedback>")
+    with Store(tmp_path / "reports.sqlite") as store:
+        (receipt,) = store.keep([Arrival(made.getvalue(), "many")])
+    assert receipt.kept is Kept.BAD
+    assert receipt.reason.startswith("0.xml: it is cut off before its end; 1.xml: ")
+    assert receipt.reason.endswith("; and 80 more like these")
