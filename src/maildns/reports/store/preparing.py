@@ -40,6 +40,7 @@ from maildns.reports.unwrapping import Payload, open_payloads
 
 MOST_MESSAGES = 10**12  # of one row; sums of millions of such still fit 64 bits
 _DIGEST = 16
+_MOST_FAULTS = 10  # that are told of one arrival
 _FEW_RESULTS = 10  # of what is worth remembering
 _DAY = 86400
 # What a parser may raise for text that nobody foresaw: one bad report never ends a batch.
@@ -114,6 +115,13 @@ class Prepared:
     reports: list[PreparedReport] = field(default_factory=list)
     failures: list[PreparedFailure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why some of it could not be read: the first faults, and how many more there are."""
+        told = "; ".join(self.faults[:_MOST_FAULTS])
+        more = len(self.faults) - _MOST_FAULTS
+        return f"{told}; and {more} more like these" if more > 0 else told
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrival = self.arrival
