@@ -181,6 +181,12 @@ def test_100_megabytes_of_records_are_read_in_little_memory(tmp_path):
     assert (faults, rows, after) == ([], times * 10_000, 1)
 
 
+def test_many_records_that_are_alike_are_few_kinds_however_they_are_written(tmp_path):
+    octets = HEAD + (b"<record/>" + b" " * 40) * 150_000 + b"</feedback>"
+    faults, rows, after = read_in_little_memory(tmp_path, gzip.compress(octets), 60)
+    assert (faults, rows, after) == ([], 150_000, 1)
+
+
 def test_different_records_without_end_are_refused(tmp_path):
     domains = (b"d%x.example.com" % n for n in range(110_000))
     octets = HEAD + b"".join(RECORD.replace(b"example.com", each) for each in domains)
