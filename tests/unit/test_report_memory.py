@@ -89,7 +89,7 @@ HOSTILE = {
     ),
     "a gzip bomb within a gzip": (
         lambda: gzip.compress(repeated(HEAD, PADDED * 10_000, 64)),
-        "times its size: no report does",
+        "times its size",
         40,
     ),
     "a zip bomb": (zip_bomb, "times its size: no report does", 40),
