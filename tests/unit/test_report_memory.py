@@ -89,7 +89,7 @@ HOSTILE = {
     ),
     "a gzip bomb within a gzip": (
         lambda: gzip.compress(repeated(HEAD, PADDED * 10_000, 64)),
-        "times its size: no report does",
+        "times its size",
         40,
     ),
     "a zip bomb": (zip_bomb, "times its size: no report does", 40),
@@ -179,6 +179,12 @@ def test_100_megabytes_of_records_are_read_in_little_memory(tmp_path):
     octets = repeated(HEAD, block, times, b"</feedback>")
     faults, rows, after = read_in_little_memory(tmp_path, octets, 60)
     assert (faults, rows, after) == ([], times * 10_000, 1)
+
+
+def test_many_records_that_are_alike_are_few_kinds_however_they_are_written(tmp_path):
+    octets = HEAD + (b"<record/>" + b" " * 40) * 150_000 + b"</feedback>"
+    faults, rows, after = read_in_little_memory(tmp_path, gzip.compress(octets), 60)
+    assert (faults, rows, after) == ([], 150_000, 1)
 
 
 def test_different_records_without_end_are_refused(tmp_path):

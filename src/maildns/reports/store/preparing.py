@@ -236,9 +236,10 @@ def _policy(published: PublishedPolicy) -> str:
 def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     """Lay out the rows in columns; give each meaning once, in the order of its number."""
     known: dict[Meaning, int] = {}
-    numbers: dict[int, int] = {}  # by identity: rows of one text share one object
+    numbers: dict[
+        int, int
+    ] = {}  # by identity, of those in `known`: rows of one text share one object
     results = 0
-    held = []  # so that no identity is given to another
     number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
         made.addresses += addresses
@@ -246,11 +247,12 @@ def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
         for meaning in meanings:
             number = number_of(id(meaning))
             if number is None:
-                number = numbers[id(meaning)] = known.setdefault(meaning, len(known))
-                held.append(meaning)
-                results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
+                number = known.setdefault(meaning, len(known))
+                if number == len(numbers):  # a new one, which stays where it is
+                    numbers[id(meaning)] = number
+                    results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
             add(number)
-        if len(held) > LIMITS.kinds or results > LIMITS.results:
+        if len(known) > LIMITS.kinds or results > LIMITS.results:
             raise ReportError("it has more different records than any report")
     if made.messages and not 0 <= min(made.messages) <= max(made.messages) <= MOST_MESSAGES:
         raise ReportError(f"a row is about fewer than 0 or more than {MOST_MESSAGES} messages")
