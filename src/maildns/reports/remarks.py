@@ -98,10 +98,14 @@ def remarks_on(
     """
     limits = limits or Limits()
     window = Window.last(limits.idle_days, today)
-    sources = sources_of(evidence.source_days(window, domain), naming)
     days = evidence.domain_days(window, domain)
     reports = evidence.reports(window, domain)
     uses = evidence.key_uses(window, domain)
+    told_enough = len({one.begin.date() for one in reports}) >= 0.8 * limits.idle_days
+    whole = published is not None and told_enough
+    # New senders are in the newest rows; all rows are read only where an include may be idle.
+    rows = evidence.source_days(window if whole else Window.last(limits.new_days, today), domain)
+    sources = sources_of(rows, naming)
     recent = Window.last(limits.tls_days, today)
     found = [
         *new_sources(sources, evidence.first_seen(domain), today, limits),
@@ -110,8 +114,6 @@ def remarks_on(
         *tls_troubles(standings(evidence.tls_days(recent, domain))),
         *key_ages(evidence.key_uses(Window.last(3660, today), domain), domain, today, limits),
     ]
-    covered = {report.begin.date() for report in reports}
-    told_enough = len(covered) >= 0.8 * limits.idle_days
     if published is not None:
         found += missing_keys(uses, published, today, limits)
         if told_enough:
