@@ -23,6 +23,8 @@ from maildns.reports.remarks import Remark, Topic
 from maildns.reports.store import Store
 from maildns.reports.telling import by_command, by_mail, by_webhook, tell
 
+pytestmark = pytest.mark.server
+
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 ALERTS = [
     Remark(

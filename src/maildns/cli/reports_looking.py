@@ -87,7 +87,8 @@ def remarks(sight: Sight, domain: str, world: BlockingWorld | None) -> list[Rema
     published = None
     if world is not None:
         uses = sight.evidence.key_uses(window, domain)
-        used = [(use.dkim_domain, use.selector) for use in uses if use.passed]
+        uses.sort(key=lambda use: -use.passed)  # those that never passed may be invented
+        used = [(use.dkim_domain, use.selector) for use in uses]
         published = run(look_up(domain, [*configured, *used]), world)
     return remarks_on(
         domain,
