@@ -236,9 +236,8 @@ def _policy(published: PublishedPolicy) -> str:
 def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     """Lay out the rows in columns; give each meaning once, in the order of its number."""
     known: dict[Meaning, int] = {}
-    numbers: dict[
-        int, int
-    ] = {}  # by identity, of those in `known`: rows of one text share one object
+    # By identity, of those in `known`: rows of one text share one object.
+    numbers: dict[int, int] = {}
     results = 0
     number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
@@ -248,9 +247,9 @@ def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
             number = number_of(id(meaning))
             if number is None:
                 number = known.setdefault(meaning, len(known))
-                if number == len(numbers):  # a new one, which stays where it is
-                    numbers[id(meaning)] = number
-                    results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
+            if number == len(numbers):  # a new one, which stays where it is
+                numbers[id(meaning)] = number
+                results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
             add(number)
         if len(known) > LIMITS.kinds or results > LIMITS.results:
             raise ReportError("it has more different records than any report")
