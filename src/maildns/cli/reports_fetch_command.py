@@ -79,7 +79,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """
-    Fetch reports from all mailboxes and folders of [reports], each report once.
+    Fetch reports from all mailboxes and folders of the description, each report once.
 
     A mail or file is moved or marked once its report is safe in the store, and not before. A place
     that cannot be reached does not keep the others from being gone through. Exits with 3 when one

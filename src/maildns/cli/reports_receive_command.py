@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -21,6 +20,8 @@ from maildns.cli.reports_place import StoreOption, opened, place_of
 from maildns.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from maildns.cli.reports_serving import HttpsService
     from maildns.intent.load import ConfigSource
     from maildns.intent.model import Intent
@@ -58,11 +59,13 @@ def command(
     """
     Take in report mail by LMTP or SMTP, and TLS reports by HTTPS, until a signal ends it.
 
-    [reports.intake] and [reports.https] say where it listens. It takes mail for the addresses that
-    the domains ask for reports at, and acknowledges one when its report is safe in the store. SIGTERM
-    and Ctrl-C end it once what is under way is answered; a second one ends it at once, and then a
-    sender brings again what was not acknowledged.
+    `reports.intake` and `reports.https` of the description say where it listens. It takes mail for
+    the addresses that the domains ask for reports at, and acknowledges one when its report is safe
+    in the store. SIGTERM and Ctrl-C end it once what is under way is answered; a second one ends it
+    at once, and then a sender brings again what was not acknowledged.
     """
+    from asyncio import run
+
     place = place_of(store, config)
     if place.project is None:
         raise UsageError("there is no description of what to listen for", hint=_HINT)
@@ -73,7 +76,7 @@ def command(
 
         committer = Committer(kept, authority, _teller(quiet=quiet))
         try:
-            asyncio.run(_receive(wanted, committer, place.shown))
+            run(_receive(wanted, committer, place.shown))
         finally:
             committer.close()
 
@@ -125,8 +128,10 @@ async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
 
 async def _has_ended(ended: asyncio.Event) -> bool:
     """Wait for the end, but not for long."""
+    from asyncio import wait_for
+
     with suppress(TimeoutError):
-        await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
+        await wait_for(ended.wait(), _RENEW_SECONDS)
     return ended.is_set()
 
 
@@ -146,8 +151,10 @@ def _serve(settings: HttpsSettings, committer: Committer, stack: AsyncExitStack)
 @contextmanager
 def _until_signal() -> Iterator[asyncio.Event]:
     """An event that SIGTERM or Ctrl-C sets; the second of them ends the process."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+    from asyncio import Event, get_running_loop
+
+    loop = get_running_loop()
+    ended = Event()
 
     def end() -> None:
         if ended.is_set():
