@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,7 +170,7 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
 
     last = day_of(until)
     place = place_of(store, config)
-    with opened(place) as kept, kept.evidence() as evidence:
+    with _without_garbage(), opened(place) as kept, kept.evidence() as evidence:
         newest = evidence.last_day()
         if newest is None:
             errors().print(
@@ -183,6 +184,18 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
         today = last or (newest if stale else datetime.now(UTC).date())
         window = Window.last(days, last or min(today, newest))
         yield Sight(place, kept, evidence, window, today, newest, stale)
+
+
+@contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Look for no garbage meanwhile: a million small values hold no cycles, and take long to go through."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def day_of(text: str) -> date | None:

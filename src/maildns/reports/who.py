@@ -127,6 +127,10 @@ class NetworkTable:
 
     def find(self, text: str) -> str | None:
         """The word of the narrowest network that holds the address *text*; None of any other text."""
+        if not self._lengths:
+            return None
+        if not self._lengths:
+            return None
         try:
             address = ip_address(text)
         except ValueError:
