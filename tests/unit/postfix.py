@@ -29,6 +29,7 @@ IMPATIENT = """\
 minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 queue_run_delay = 1s
+lmtp_destination_concurrency_limit = 1
 smtpd_authorized_xclient_hosts = 127.0.0.1
 """
 

@@ -130,6 +130,39 @@ def test_our_own_front_server_says_nothing_of_who_sent_it():
     assert ask(Arrival(b"<feedback/>", "x"), "") == ""
 
 
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_while_the_dns_is_away_no_mail_waits_for_it():
+    silent = world()
+    for name in ("test._domainkey.signed.example", "_dmarc.signed.example", "signed.example"):
+        silent.fail(name, Outcome.UNREACHABLE)
+    clock = Clock()
+    ask = authenticator(silent, clock)
+    mails = [Arrival(our(AGGREGATE), "x", ip="192.0.2.1")] * 40
+    assert {ask(one, "mx") for one in mails} == {"temperror"}
+    asked = len(silent.asked)
+    assert ask(mails[0], "mx") == "temperror"
+    assert len(silent.asked) == asked, "it was asked although it is away"
+    clock.now += 301
+    ask(mails[0], "mx")
+    assert len(silent.asked) > asked, "it was not asked again"
+
+
+def test_one_domain_whose_servers_are_away_is_no_outage():
+    silent = world(SPF)
+    silent.fail("_dmarc.away.example", Outcome.UNREACHABLE)
+    ask = authenticator(silent, Clock())
+    away = Arrival(our(AGGREGATE.replace(b"ann@signed", b"ann@away")), "x", ip="192.0.2.1")
+    for _ in range(10):
+        assert [ask(away, "mx") for _ in range(15)] == ["temperror"] * 15
+        assert ask(Arrival(our(AGGREGATE), "x"), "mx") == "pass"
+
+
 KINDS = [
     (TLS, True, "its fields say so"),
     (TLS_BY_ATTACHMENT, True, "its file's name says so"),

@@ -138,7 +138,7 @@ class WrappedError(Exception):
 REASONS = [
     (OSError(28, "No space left on device"), "No space left on device", "the system's words"),
     (InputError("no store", path="a"), "a: no store", "ours"),
-    (WrappedError("[parameters: ann@example.com]"), "database or disk is full DETAIL: x", "theirs"),
+    (WrappedError("[parameters: ann@example.com]"), "database or disk is full", "theirs"),
     (ValueError("ann@example.com"), "ValueError", "whatever it may say of the mail"),
 ]
 

@@ -21,7 +21,7 @@ DOMAINS = """\
 dmarc = { reports_to = ["DMARC@example.com", "mailto:rua%2B1@third.example!10m"] }
 tls_rpt = ["https://example.com/tlsrpt", "tls@example.com"]
 [domain."example.net"]
-dmarc = { failure_reports_to = "ruf@example.net" }
+dmarc = { failure_reports_to = "ruf@bücher.example" }
 """
 
 
@@ -121,7 +121,7 @@ Office = ["192.0.2.0/24", "2001:db8::/32"]
         "dmarc@example.com",
         "rua+1@third.example",
         "tls@example.com",
-        "ruf@example.net",
+        "ruf@xn--bcher-kva.example",
         "extra@example.org",
     }
     assert config.https_of(intent, source).path == "/reports"

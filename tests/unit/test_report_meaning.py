@@ -138,7 +138,7 @@ NAMES = [
         "an own network, by host",
     ),
     ("192.0.2.8", {}, "192.0.2.8", True, "an own network, by address"),
-    ("203.0.113.5", {}, "include:spf.nobody.example", True, "an include that nobody knows"),
+    ("203.0.113.5", {}, "spf.nobody.example", True, "an include that nobody knows"),
     (
         "100.64.0.1",
         {"100.64.0.1": "o9.sendgrid.net"},

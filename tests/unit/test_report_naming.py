@@ -178,7 +178,7 @@ WHO = [
     ("2001:db8:b::9", "branch", True, "likewise"),
     ("192.0.2.130", "192.0.2.130", True, "a network among the senders"),
     ("203.0.113.9", "203.0.113.9", True, "a network of the SPF wish"),
-    ("198.51.100.7", "include:spf.shop.example", True, "behind an include of the record"),
+    ("198.51.100.7", "spf.shop.example", True, "behind an include of the record"),
     ("100.64.0.1", "100.64.0.1", False, "nobody"),
 ]
 

@@ -208,6 +208,22 @@ def test_a_key_that_signs_and_is_gone_is_remarked(published, one, owners, reason
     assert [remark.subject for remark in found] == owners, reason
 
 
+NEVER = [
+    ({OLD: "mail.example.com"}, 1, "a server of ours signs with a key that was never published"),
+    ({}, 0, "a forger invents a selector"),
+]
+
+
+@pytest.mark.parametrize("own, count, reason", NEVER)
+def test_a_key_that_never_was_there_is_remarked_of_own_servers(published, own, count, reason):
+    rows = [row(OLD, 40, dkim="!example.com", selector="none")]
+    sources = sources_of(rows, Naming(own=own))
+    uses = [use("none", passed=0, failed=40)]
+    found = list(missing_keys(uses, published, TODAY, LIMITS, sources))
+    assert len(found) == count, reason
+    assert all("mail of yours is signed with none._domainkey" in one.says for one in found)
+
+
 IDLE = [
     ([use("new")], [], "in use"),
     ([], ["new._domainkey.example.com"], "no mail at all"),

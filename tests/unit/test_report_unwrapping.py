@@ -224,6 +224,11 @@ def problems_of(octets):
     return problems
 
 
+def test_many_small_bombs_are_one():
+    octets = zipped(*((f"{n}.xml", b"<feedback>" + b" " * (200 << 10)) for n in range(9)))
+    assert any("all in it unpacks to more than 100 times" in one for one in problems_of(octets))
+
+
 def test_nothing_is_unpacked_of_what_is_no_report():
     zeros = gzip.compress(bytes(64 << 20))
     assert list(open_payloads(zeros)) == []

@@ -97,14 +97,11 @@ def alerts(
     is told once a week by each way that reports.alerts of maildns.toml names. Run it after each
     import. Exits with 1 when there is any alert; with --send only when none could be told: with 3.
     """
-    from maildns.net.world import GivingUp
-
     if metrics and json:
         raise UsageError("--metrics and --json are two forms of one output", hint="give one")
     if out is not None and not metrics:
         raise UsageError("--out is where --metrics are written to", hint="add --metrics")
-    found = world_asked(world, server, live=live)
-    asked = None if found is None else GivingUp(found)  # or each domain would wait in vain
+    asked = world_asked(world, server, live=live)
     with _watching(place_of(store, config), until) as sight:
         wanted = [sight.named(one) for one in domains] if domains else _all(sight)
         watch = _watch(sight, wanted, asked, send=send)

@@ -79,7 +79,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """
-    Fetch reports from all mailboxes and folders of [reports], each report once.
+    Fetch reports from all mailboxes and folders of the description, each report once.
 
     A mail or file is moved or marked once its report is safe in the store, and not before. A place
     that cannot be reached does not keep the others from being gone through. Exits with 3 when one
@@ -93,7 +93,7 @@ def command(
     if dry_run:
         done = [_fetched(way, _looked_at) for way in ways]
     else:
-        authority = _authority(world, server) if authenticate else None
+        authority = authority_of(world, server) if authenticate else None
         with opened(place, create=True) as kept:
             from maildns.reports.sources import take_in
 
@@ -147,7 +147,8 @@ def _of_folder(wish: FolderSource) -> str:
     return f"moved to {wish.done}" if wish.done else "left where it is"
 
 
-def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
+def authority_of(world: Path | None, servers: list[str] | None) -> Authenticate:
+    """What says who sent a mail, by the DNS that is to be asked."""
     from maildns.reports.authentication import authenticator
     from maildns.wiring import world_of
 

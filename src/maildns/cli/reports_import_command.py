@@ -60,12 +60,11 @@ class Intake:
         """How many were *kept*."""
         return self.counts.get(kept, 0)
 
-    @property
-    def code(self) -> ExitCode:
-        """1 where something is bad or conflicts, or nothing at all was a report."""
-        reports = self.of("new") + self.of("known")
-        bad = self.of("bad") or self.of("conflict") or not reports
-        return ExitCode.FINDINGS if bad else ExitCode.FINE
+    def code(self, *, strict: bool) -> ExitCode:
+        """1 where nothing at all was a report; with *strict* also where something is bad or conflicts."""
+        odd = self.of("bad") + self.of("conflict")
+        some = self.of("new") + self.of("known") + self.of("conflict")
+        return ExitCode.FINDINGS if not some or (strict and odd) else ExitCode.FINE
 
 
 def command(
@@ -88,14 +87,18 @@ def command(
             help="Processes that read beside the one that writes; -1: as many as there is work for.",
         ),
     ] = -1,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 1 when one report cannot be read or conflicts."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """
     Take in reports from files, each once: DMARC aggregate and failure reports, TLS reports.
 
     Files are left as they are. What cannot be read is kept in quarantine with its reason; the rest
-    goes on. Exits with 1 when something went there, says otherwise than an earlier report of its
-    id, or when no report was found at all; else with 0.
+    goes on. Exits with 1 when no report was found at all, and with --strict also when something went
+    to quarantine or says otherwise than an earlier report of its id; else with 0.
     """
     for path in paths:
         if path != STDIN and not path.exists():
@@ -114,8 +117,8 @@ def command(
     finally:
         stop()
     show_intake(intake, place.shown, json=json)
-    if intake.code is not ExitCode.FINE:
-        raise typer.Exit(intake.code)
+    if code := intake.code(strict=strict):
+        raise typer.Exit(code)
 
 
 def taken(receipts: Iterable[Receipt]) -> Intake:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from maildns.wiring import Project
 
 REMARKED_DAYS = 90
+NEW_DAYS = 7
 MOST_NAMED = 2_000
 HISTORY_DAYS = 400  # a step is rarely older; how long it has stood is read from all of these
 
@@ -61,9 +62,9 @@ def named_sources(
     sight: Sight, rows: Iterable[SourceDay], world: BlockingWorld | None
 ) -> list[Source]:
     """Fold *rows* into sources, the busiest first, each named as well as can be."""
-    from maildns.reports.meaning import name_sources, sources_of
+    from maildns.reports.meaning import folded, name_sources
 
-    sources = sources_of(rows)
+    sources = folded(rows)
     addresses = list(dict.fromkeys(one.ip for one in sources))
     domains = dict.fromkeys(one.domain for one in sources)
     name_sources(sources, naming_for(sight, domains, addresses, world))
@@ -79,13 +80,15 @@ def remarks(sight: Sight, domain: str, world: BlockingWorld | None) -> list[Rema
     from maildns.reports.views import Window
 
     window = Window.last(REMARKED_DAYS, sight.today)
-    with sight.store.reading() as reader:
-        busiest = queries.sources(reader, domain, window, most=MOST_NAMED)
+    with sight.store.reading() as reader:  # names are told of new senders alone
+        recent = Window.last(NEW_DAYS, sight.today)
+        busiest = queries.sources(reader, domain, recent, most=MOST_NAMED)
     configured = _keys(domain, sight.place.project)
     published = None
     if world is not None:
         uses = sight.evidence.key_uses(window, domain)
-        used = [(use.dkim_domain, use.selector) for use in uses if use.passed]
+        uses.sort(key=lambda use: -use.passed)  # those that never passed may be invented
+        used = [(use.dkim_domain, use.selector) for use in uses]
         published = run(look_up(domain, [*configured, *used]), world)
     return remarks_on(
         domain,

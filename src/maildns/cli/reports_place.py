@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,7 +170,7 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
 
     last = day_of(until)
     place = place_of(store, config)
-    with opened(place) as kept, kept.evidence() as evidence:
+    with _without_garbage(), opened(place) as kept, kept.evidence() as evidence:
         newest = evidence.last_day()
         if newest is None:
             errors().print(
@@ -183,6 +184,18 @@ def looking(store: str, config: Path | None, days: int, until: str) -> Iterator[
         today = last or (newest if stale else datetime.now(UTC).date())
         window = Window.last(days, last or min(today, newest))
         yield Sight(place, kept, evidence, window, today, newest, stale)
+
+
+@contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Look for no garbage meanwhile: a million small values hold no cycles, and take long to go through."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def day_of(text: str) -> date | None:
@@ -204,9 +217,12 @@ def world_asked(
     """The DNS to ask, where it may be asked: `--live`, `--server` or `--world` says so."""
     if not (live or servers or world):
         return None
+    from maildns.net.world import GivingUp
     from maildns.wiring import world_of
 
-    return world_of(world, servers or ())
+    asked = world_of(world, servers or ())
+    # Where no server answers at all, that is found out once and not for each domain.
+    return asked if world else GivingUp(asked)
 
 
 def spelled(window: Window) -> str:

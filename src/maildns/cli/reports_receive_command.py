@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from maildns.cli.common import CONFIG, ConfigOption, ServerOption, WorldOption, errors
+from maildns.cli.reports_fetch_command import authority_of
 from maildns.cli.reports_place import StoreOption, opened, place_of
 from maildns.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from maildns.cli.reports_serving import HttpsService
     from maildns.intent.load import ConfigSource
     from maildns.intent.model import Intent
     from maildns.reports.config import HttpsSettings, IntakeSettings
     from maildns.reports.keeping import Receipt
     from maildns.reports.sources.committing import Committer
-    from maildns.reports.sources.taking import Authenticate
 
 _SHOWN_ADDRESSES: Final = 5
 _RENEW_SECONDS: Final = 60.0  # how often it is looked for a renewed certificate
@@ -59,22 +59,24 @@ def command(
     """
     Take in report mail by LMTP or SMTP, and TLS reports by HTTPS, until a signal ends it.
 
-    [reports.intake] and [reports.https] say where it listens. It takes mail for the addresses that
-    the domains ask for reports at, and acknowledges one when its report is safe in the store. SIGTERM
-    and Ctrl-C end it once what is under way is answered; a second one ends it at once, and then a
-    sender brings again what was not acknowledged.
+    `reports.intake` and `reports.https` of the description say where it listens. It takes mail for
+    the addresses that the domains ask for reports at, and acknowledges one when its report is safe
+    in the store. SIGTERM and Ctrl-C end it once what is under way is answered; a second one ends it
+    at once, and then a sender brings again what was not acknowledged.
     """
+    from asyncio import run
+
     place = place_of(store, config)
     if place.project is None:
         raise UsageError("there is no description of what to listen for", hint=_HINT)
     wanted = _wanted(place.project.intent, place.project.source)
-    authority = _authority(world, server) if authenticate else None
+    authority = authority_of(world, server) if authenticate else None
     with opened(place, create=True) as kept, _logging():
         from maildns.reports.sources.committing import Committer
 
         committer = Committer(kept, authority, _teller(quiet=quiet))
         try:
-            asyncio.run(_receive(wanted, committer, place.shown))
+            run(_receive(wanted, committer, place.shown))
         finally:
             committer.close()
 
@@ -102,46 +104,38 @@ def _wanted(intent: Intent, source: ConfigSource) -> Wanted:
     return Wanted(intake, https)
 
 
-def _authority(world: Path | None, servers: list[str] | None) -> Authenticate:
-    from maildns.reports.authentication import authenticator
-    from maildns.wiring import world_of
-
-    return authenticator(world_of(world, servers or ()))
-
-
 async def _receive(wanted: Wanted, committer: Committer, store: str) -> None:
     """Listen until a signal comes."""
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         ended = stack.enter_context(_until_signal())
-        intake = None
-        try:
-            if wanted.intake is not None:
-                from maildns.reports.sources.intake import Intake
+        if wanted.intake is not None:
+            from maildns.reports.sources.intake import Intake
 
-                intake = Intake(wanted.intake, committer)
-                await intake.start()
-                protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
-                for where in intake.listening:
-                    _say(f"taking report mail by {protocol} on {where}")
-                _say(f"for {_some(wanted.intake.addresses)}")
-            service = None
-            if wanted.https is not None:
-                service = _serve(wanted.https, committer, stack)
-            _say(f"keeping reports in {store}")
-            _notify("READY=1")
-            while not ended.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), _RENEW_SECONDS)
-                if service is not None:
-                    service.renew()
-            _notify("STOPPING=1")
-            _say("ending: what is under way is answered first")
-        finally:
-            if intake is not None:
-                await intake.stop()
+            intake = await stack.enter_async_context(Intake(wanted.intake, committer))
+            protocol = "LMTP" if wanted.intake.lmtp else "SMTP"
+            for where in intake.listening:
+                _say(f"taking report mail by {protocol} on {where}")
+            _say(f"for {_some(wanted.intake.addresses)}")
+        service = _serve(wanted.https, committer, stack) if wanted.https is not None else None
+        _say(f"keeping reports in {store}")
+        _notify("READY=1")
+        while not await _has_ended(ended):
+            if service is not None:
+                service.renew()
+        _notify("STOPPING=1")
+        _say("ending: what is under way is answered first")
 
 
-def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> HttpsService:
+async def _has_ended(ended: asyncio.Event) -> bool:
+    """Wait for the end, but not for long."""
+    from asyncio import wait_for
+
+    with suppress(TimeoutError):
+        await wait_for(ended.wait(), _RENEW_SECONDS)
+    return ended.is_set()
+
+
+def _serve(settings: HttpsSettings, committer: Committer, stack: AsyncExitStack) -> HttpsService:
     from maildns.cli.reports_serving import HttpsService
     from maildns.reports.endpoint import TlsReportEndpoint, only_at
 
@@ -157,8 +151,10 @@ def _serve(settings: HttpsSettings, committer: Committer, stack: ExitStack) -> H
 @contextmanager
 def _until_signal() -> Iterator[asyncio.Event]:
     """An event that SIGTERM or Ctrl-C sets; the second of them ends the process."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+    from asyncio import Event, get_running_loop
+
+    loop = get_running_loop()
+    ended = Event()
 
     def end() -> None:
         if ended.is_set():

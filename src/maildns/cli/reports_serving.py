@@ -92,6 +92,8 @@ def _name(opened: socket.socket) -> tuple[str, int]:
 
 def _sockets(listen: tuple[Listening, ...]) -> list[socket.socket]:
     """A socket for each place; raises `InputError`."""
+    from maildns.reports.sources.intake import cannot_listen
+
     made: list[socket.socket] = []
     for where in listen:
         try:
@@ -99,11 +101,7 @@ def _sockets(listen: tuple[Listening, ...]) -> list[socket.socket]:
         except OSError as error:
             for one in made:
                 one.close()
-            raise InputError(
-                f"cannot listen on {where}: {error.strerror or error}",
-                hint="choose another place, or allow this one: ports below 1024 are for root and "
-                "for CAP_NET_BIND_SERVICE",
-            ) from None
+            raise cannot_listen(where, error) from None
     return made
 
 

@@ -9,6 +9,7 @@ reports, over all of the mail (RFC 8460 section 3); SPF cannot stand for it.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -23,6 +24,9 @@ from maildns.reports.keeping import Arrival
 
 # RFC 8460 section 3: a key may be for TLS reports alone; one for mail signs mail.
 SERVICES = ("email", "tlsrpt")
+_TEMPERROR = "temperror"
+_TEMPERRORS = 16  # in a row: some domains' servers are always away, but not those of so many
+_AWAY_SECONDS = 300.0
 _FIELD = re.compile(rb"[A-Za-z0-9-]{1,76}[ \t]*:")
 # What makes a mail a TLS report, by its own word or by the name of what is attached.
 _TLS = re.compile(rb'(?i)application/tlsrpt|report-type="?tlsrpt|\.json(?:\.gz)?"?[\s;]')
@@ -139,17 +143,44 @@ def _why_not(signatures: Sequence[DkimVerdict], whole: Sequence[DkimVerdict]) ->
 # --- the port of the sources --------------------------------------------------------------
 
 
-def authenticator(world: BlockingWorld) -> Callable[[Arrival, str], str]:
+def authenticator(
+    world: BlockingWorld, clock: Callable[[], float] = time.monotonic
+) -> Callable[[Arrival, str], str]:
     """
     What sources ask of each arrival, given what its client said in HELO: `Reporter.result`.
 
     An address of loopback is that of a mail server of our own which passed the mail on, and says
-    nothing of who sent it. *world* is asked from several threads at once.
+    nothing of who sent it. *world* is asked from several threads at once. When the DNS is away, as
+    many temporary errors in a row show, it is not asked for a while, and all get temperror.
     """
+    outage = _Outage(clock)
 
     def said_of(arrival: Arrival, helo: str) -> str:
+        if not is_mail(arrival.octets):
+            return ""
+        if outage.lasts():
+            return _TEMPERROR
         ip = "" if not arrival.ip or ip_address(arrival.ip).is_loopback else arrival.ip
         inquiry = authenticate_reporter(arrival.octets, ip=ip, helo=helo, sender=arrival.sender)
-        return run(inquiry, world).result
+        result = run(inquiry, world).result
+        outage.heard(result)
+        return result
 
     return said_of
+
+
+class _Outage:
+    """Whether the DNS seems to be away: each mail would wait for it in vain."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._in_a_row = 0
+        self._until = 0.0
+
+    def lasts(self) -> bool:
+        return self._clock() < self._until
+
+    def heard(self, result: str) -> None:
+        self._in_a_row = self._in_a_row + 1 if result == _TEMPERROR else 0
+        if self._in_a_row >= _TEMPERRORS:
+            self._in_a_row, self._until = 0, self._clock() + _AWAY_SECONDS

@@ -24,6 +24,7 @@ from maildns.intent.reports import HttpsEndpoint, ImapSource, listen_address
 from maildns.intent.secrets import read_secret
 from maildns.intent.values import Secret
 from maildns.reports.sources import DropFolder, Maildir, Mbox, Source
+from maildns.reports.sources.commands import comparable
 
 if TYPE_CHECKING:
     from maildns.reports.sources.imap import ImapAccount
@@ -222,7 +223,7 @@ def intake_of(intent: Intent, source: ConfigSource) -> IntakeSettings | None:
         return None
     place = ("reports", "intake")
     return IntakeSettings(
-        report_addresses(intent) | {address.lower() for address in wish.addresses},
+        report_addresses(intent) | set(map(comparable, wish.addresses)),
         _listening(wish.listen, source, (*place, "listen")),
         wish.protocol == "lmtp",
         wish.name or "",
@@ -275,7 +276,7 @@ def _listening(
 
 def report_addresses(intent: Intent) -> frozenset[str]:
     """
-    The mail addresses that the domains ask for reports at, in lower case.
+    The mail addresses that the domains ask for reports at, in lower case, with A-labels.
 
     RFC 5321 section 2.4 lets the part before the @ be case-sensitive; of what reporters write
     nobody should lose a report to that.
@@ -286,7 +287,7 @@ def report_addresses(intent: Intent) -> frozenset[str]:
         wishes = [*own.tls_rpt]
         if own.dmarc is not None:
             wishes += [*own.dmarc.reports_to, *own.dmarc.failure_reports_to]
-        found.update(filter(None, map(_mail_address, wishes)))
+        found.update(map(comparable, filter(None, map(_mail_address, wishes))))
     return frozenset(found)
 
 

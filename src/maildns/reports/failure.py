@@ -28,7 +28,9 @@ MOST_FIELDS = 200
 _LONGEST = 2048
 _Fields = list[tuple[str, str]]
 _PROSE_FIELD = re.compile(r"^[ \t]{0,8}([A-Z][A-Za-z ]{2,30}):[ \t]*(.{0,300})$", re.MULTILINE)
-_PROSE_COPY = re.compile(r"^-{3,}.*copy of the headers(?s:.*?)\n\s*\n", re.MULTILINE)
+_PROSE_COPY = re.compile(r"^---.*copy of the headers", re.MULTILINE)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_PROSE = 64 << 10
 _PROSE_NAMES = {
     "sender domain": "reported-domain",
     "sender ip address": "source-ip",
@@ -62,7 +64,7 @@ def read_failure(
     if not domain:
         raise ReportError("it does not say which domain it is about")
     said = redacted_feedback if not personal else _as_it_is
-    shown_fields = original if personal else _redacted(original)
+    shown_fields = original if personal else list(_redacted(original))
     first = {name.lower(): value for name, value in reversed(shown_fields)}
     return FailureReport(
         tuple((name, said(name, value)) for name, value in feedback),
@@ -107,9 +109,6 @@ def _parts(octets: bytes, limits: Limits) -> tuple[_Fields, _Fields]:
     raise ReportError("it has no part of type message/feedback-report (RFC 5965 section 2)")
 
 
-_PROSE = 64 << 10
-
-
 def _fields(octets: bytes) -> _Fields:
     """Give header fields as they come, unfolded; what follows the first blank line is let go."""
     start = octets.lstrip(b"\r\n")[:MAX_HEADER]
@@ -122,16 +121,15 @@ def _from_prose(octets: bytes) -> tuple[_Fields, _Fields]:
     """Read what some gateways write in words, before a copy of the header fields."""
     text = octets[:MAX_HEADER].decode("utf-8", "replace").replace("\r\n", "\n")
     copy = _PROSE_COPY.search(text)
-    said = {
-        name.lower(): clean(value)
-        for name, value in _PROSE_FIELD.findall(text[: copy.start() if copy else _PROSE])
-    }
+    blank = _BLANK_LINE.search(text, copy.end()) if copy else None
+    prose = text[: copy.start() if copy else _PROSE]
+    said = {name.lower(): clean(value) for name, value in _PROSE_FIELD.findall(prose)}
     feedback = [("feedback-type", "auth-failure"), ("auth-failure", "dmarc")]
     feedback += [(field, said[name]) for name, field in _PROSE_NAMES.items() if name in said]
     failed = [name for name in ("spf", "dkim") if said.get(f"{name} alignment", "").lower() == "no"]
     feedback.append(("identity-alignment", ", ".join(failed) or "none"))
     feedback.append(("delivery-result", _delivered(said.get("dmarc results", "").lower())))
-    return feedback, _fields(text[copy.end() :].encode()) if copy else []
+    return feedback, _fields(text[blank.end() :].encode()) if blank else []
 
 
 def _delivered(said: str) -> str:
@@ -161,11 +159,7 @@ def _arrived(told: Mapping[str, str], outer: Message) -> datetime | None:
     return next((one for one in read if one is not None), None)
 
 
-def _redacted(fields: _Fields) -> _Fields:
-    return list(_kept(fields))
-
-
-def _kept(fields: _Fields) -> Iterator[tuple[str, str]]:
+def _redacted(fields: _Fields) -> Iterator[tuple[str, str]]:
     for name, value in fields:
         redacted = redacted_field(name, value)
         if redacted:

@@ -45,7 +45,7 @@ def import_reports(
     One receipt for each report, given once it is committed; a bad one does not end the rest. Nothing
     happens until the receipts are asked for, and the whole is never in memory. *progress* is told
     how many files and arrivals have been taken up. With *workers*, other processes read while this
-    one writes; the main module of the program must then be importable.
+    one writes.
 
     Raises InputError for a path that is not there, when *brought* is a list or tuple; of another
     iterable such a path gets a receipt that says so.

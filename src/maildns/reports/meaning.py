@@ -191,6 +191,13 @@ class Sender:
 
 def sources_of(rows: Iterable[SourceDay], naming: Naming | None = None) -> list[Source]:
     """Fold *rows* into their sources, the busiest first, each named and told apart."""
+    sources = folded(rows)
+    name_sources(sources, naming or Naming())
+    return sources
+
+
+def folded(rows: Iterable[SourceDay]) -> list[Source]:
+    """Fold *rows* into their sources, the busiest first; nobody has named them yet."""
     found: dict[tuple[str, str], Source] = {}
     for row in rows:
         key = (row.domain, row.source_ip)
@@ -198,7 +205,6 @@ def sources_of(rows: Iterable[SourceDay], naming: Naming | None = None) -> list[
         if source is None:
             source = found[key] = Source(row.domain, row.source_ip, row.day, row.day)
         source.count(row)
-    name_sources(found.values(), naming or Naming())
     return sorted(found.values(), key=lambda one: (-one.tally.messages, one.ip))
 
 

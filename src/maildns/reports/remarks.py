@@ -98,10 +98,14 @@ def remarks_on(
     """
     limits = limits or Limits()
     window = Window.last(limits.idle_days, today)
-    sources = sources_of(evidence.source_days(window, domain), naming)
     days = evidence.domain_days(window, domain)
     reports = evidence.reports(window, domain)
     uses = evidence.key_uses(window, domain)
+    told_enough = len({one.begin.date() for one in reports}) >= 0.8 * limits.idle_days
+    whole = published is not None and told_enough
+    # New senders are in the newest rows; all rows are read only where an include may be idle.
+    rows = evidence.source_days(window if whole else Window.last(limits.new_days, today), domain)
+    sources = sources_of(rows, naming)
     recent = Window.last(limits.tls_days, today)
     found = [
         *new_sources(sources, evidence.first_seen(domain), today, limits),
@@ -110,10 +114,8 @@ def remarks_on(
         *tls_troubles(standings(evidence.tls_days(recent, domain))),
         *key_ages(evidence.key_uses(Window.last(3660, today), domain), domain, today, limits),
     ]
-    covered = {report.begin.date() for report in reports}
-    told_enough = len(covered) >= 0.8 * limits.idle_days
     if published is not None:
-        found += missing_keys(uses, published, today, limits)
+        found += missing_keys(uses, published, today, limits, sources)
         if told_enough:
             found += idle_keys(uses, published, configured, today, limits)
             found += idle_includes(sources, published, today, limits)
@@ -306,28 +308,41 @@ def silences(
 
 
 def missing_keys(
-    uses: Iterable[KeyUse], published: Published, today: date, limits: Limits
+    uses: Iterable[KeyUse],
+    published: Published,
+    today: date,
+    limits: Limits,
+    sources: Iterable[Source] = (),
 ) -> Iterator[Remark]:
-    """Selectors that mail is signed with now, and of which the DNS has no key."""
+    """
+    Selectors that mail is signed with now, and of which the DNS has no key.
+
+    One that never passed may be a forger's invention, unless it is one of *sources* that are wanted
+    which signs with it.
+    """
+    ours_sign = {pair for one in sources if one.kind.wanted for pair in one.broken}
     since = today - timedelta(days=limits.new_days)
     for use in uses:
         state = published.keys.get((use.dkim_domain, use.selector), KeyState.UNKNOWN)
         gone = state in {KeyState.MISSING, KeyState.REVOKED}
         ours = is_within(use.dkim_domain, published.domain)
-        # A selector that never passed may be a forger's invention.
-        if not (gone and ours and use.passed and use.last >= since):
+        real = use.passed or (use.dkim_domain, use.selector) in ours_sign
+        if not (gone and ours and real and use.last >= since):
             continue
         owner = f"{use.selector}._domainkey.{use.dkim_domain}"
         how = "is revoked" if state is KeyState.REVOKED else "is not in the DNS"
+        signed = f"mail was signed with {owner} until {use.last}"
+        never = f"mail of yours is signed with {owner}"
+        told = f"{use.passed:,} messages passed with it, {use.failed:,} did not"
         yield Remark(
             Topic.MISSING_KEY,
             published.domain,
             owner,
-            f"mail was signed with {owner} until {use.last}, and the key {how}",
+            f"{signed if use.passed else never}, and the key {how}",
             "publish it again, or let the server sign with a key that is published",
             use.last,
             urgent=True,
-            evidence=(f"{use.passed:,} messages passed with it",),
+            evidence=(told,),
         )
 
 

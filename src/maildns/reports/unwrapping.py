@@ -94,7 +94,7 @@ def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
     """
     if len(octets) > limits.input_octets:
         raise ReportError(f"{_size(len(octets))} arrived; {_size(limits.input_octets)} at most")
-    meter = _Meter(limits)
+    meter = _Meter(limits, len(octets))
     yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
 
 
@@ -113,6 +113,7 @@ class _Meter:
     """What all reports of one arrival may unpack to, together."""
 
     limits: Limits
+    arrived: int
     most: list[int] = field(default_factory=list)
     total: int = 0
 
@@ -130,10 +131,13 @@ class _Meter:
             return
         self.most[number] = octets
         self.total += new
-        if self.total > self.limits.total_octets:
+        limits = self.limits
+        if self.total > limits.total_octets:
             raise ReportError(
-                f"all reports in it together have more than {_size(self.limits.total_octets)}"
+                f"all reports in it together have more than {_size(limits.total_octets)}"
             )
+        if self.total > limits.ratio_from and self.total > limits.ratio * self.arrived:
+            raise ReportError(f"all in it unpacks to more than {limits.ratio} times its size")
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,9 @@ class Naming:
         term = table.find(source_ip) if table else None
         if term:
             service = sender_of_name(_target(term))
-            title, role = (service.title, service.role) if service else (term, Role.SENDER)
+            title, role = (
+                (service.title, service.role) if service else (_target(term) or term, Role.SENDER)
+            )
             if term.startswith(("ip4:", "ip6:", "a", "mx")) and not service:
                 title, role = host or source_ip, Role.OWN
             return Named(title, role, f"permitted by {term} in the SPF record", ours=True)
@@ -125,6 +127,10 @@ class NetworkTable:
 
     def find(self, text: str) -> str | None:
         """The word of the narrowest network that holds the address *text*; None of any other text."""
+        if not self._lengths:
+            return None
+        if not self._lengths:
+            return None
         try:
             address = ip_address(text)
         except ValueError:

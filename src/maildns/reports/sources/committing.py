@@ -94,6 +94,9 @@ class Committer:
                 self._tell(receipt)
 
 
+_DATABASES = {"sqlite3", "psycopg"}
+
+
 def why_not_kept(error: BaseException) -> str:
     """
     What to tell the operator of a failure to keep: in one line, without what was to be kept.
@@ -104,5 +107,7 @@ def why_not_kept(error: BaseException) -> str:
     if isinstance(error, MaildnsError):
         return clean(str(error), 500)
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps, and shows all parameters
-    words = getattr(cause, "strerror", None) or (str(cause) if cause is not error else "")
+    # What a database says itself names no values in its first line.
+    told = cause is not error or type(cause).__module__.partition(".")[0] in _DATABASES
+    words = getattr(cause, "strerror", None) or (str(cause).partition("\n")[0] if told else "")
     return clean(words, 200) or type(error).__name__

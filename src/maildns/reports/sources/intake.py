@@ -124,11 +124,7 @@ class Intake:
                 port = server.sockets[0].getsockname()[1]
                 self.listening.append(Listening(where.host, port))
         except OSError as error:
-            raise InputError(
-                f"cannot listen on {where}: {error.strerror or error}",
-                hint="choose another place, or allow this one: ports below 1024 are for root and "
-                "for CAP_NET_BIND_SERVICE",
-            ) from None
+            raise cannot_listen(where, error) from None
         self._servers.append(server)
 
     async def stop(self) -> None:
@@ -199,6 +195,15 @@ class Intake:
             _log.error("a mail could not be kept: %s", why_not_kept(outcome))
             return _ANSWERS[Fate.UNKNOWN]
         return _ANSWERS[fate_of(outcome)]
+
+
+def cannot_listen(where: Listening, error: OSError) -> InputError:
+    """What to tell when *where* is taken, or not allowed."""
+    return InputError(
+        f"cannot listen on {where}: {error.strerror or error}",
+        hint="choose another place, or allow this one: ports below 1024 are for root and for "
+        "CAP_NET_BIND_SERVICE",
+    )
 
 
 def unix_socket(path: str) -> socket.socket:

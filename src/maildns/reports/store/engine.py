@@ -62,7 +62,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
-    except exc.OperationalError as error:
+    except (exc.OperationalError, engine.dialect.loaded_dbapi.OperationalError) as error:
         raise InputError(f"the store of reports cannot be written: {_said(error)}") from None
 
 
@@ -177,5 +177,7 @@ def _log_ahead(engine: Engine) -> None:
         raw.close()
 
 
-def _said(error: exc.DatabaseError) -> str:
-    return str(error.orig).strip().splitlines()[0] if error.orig is not None else "unknown fault"
+def _said(error: Exception) -> str:
+    """What the database says, without what it was asked to do."""
+    cause = getattr(error, "orig", error)  # of the driver, where rows go to it without a detour
+    return next(iter(str(cause).strip().splitlines()), "unknown fault")

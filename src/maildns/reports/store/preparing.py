@@ -40,6 +40,7 @@ from maildns.reports.unwrapping import Payload, open_payloads
 
 MOST_MESSAGES = 10**12  # of one row; sums of millions of such still fit 64 bits
 _DIGEST = 16
+_MOST_FAULTS = 10  # that are told of one arrival
 _FEW_RESULTS = 10  # of what is worth remembering
 _DAY = 86400
 # What a parser may raise for text that nobody foresaw: one bad report never ends a batch.
@@ -114,6 +115,13 @@ class Prepared:
     reports: list[PreparedReport] = field(default_factory=list)
     failures: list[PreparedFailure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why some of it could not be read: the first faults, and how many more there are."""
+        told = "; ".join(self.faults[:_MOST_FAULTS])
+        more = len(self.faults) - _MOST_FAULTS
+        return f"{told}; and {more} more like these" if more > 0 else told
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrival = self.arrival
@@ -228,9 +236,9 @@ def _policy(published: PublishedPolicy) -> str:
 def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     """Lay out the rows in columns; give each meaning once, in the order of its number."""
     known: dict[Meaning, int] = {}
-    numbers: dict[int, int] = {}  # by identity: rows of one text share one object
+    # By identity, of those in `known`: rows of one text share one object.
+    numbers: dict[int, int] = {}
     results = 0
-    held = []  # so that no identity is given to another
     number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
         made.addresses += addresses
@@ -238,11 +246,12 @@ def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
         for meaning in meanings:
             number = number_of(id(meaning))
             if number is None:
-                number = numbers[id(meaning)] = known.setdefault(meaning, len(known))
-                held.append(meaning)
+                number = known.setdefault(meaning, len(known))
+            if number == len(numbers):  # a new one, which stays where it is
+                numbers[id(meaning)] = number
                 results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
             add(number)
-        if len(held) > LIMITS.kinds or results > LIMITS.results:
+        if len(known) > LIMITS.kinds or results > LIMITS.results:
             raise ReportError("it has more different records than any report")
     if made.messages and not 0 <= min(made.messages) <= max(made.messages) <= MOST_MESSAGES:
         raise ReportError(f"a row is about fewer than 0 or more than {MOST_MESSAGES} messages")

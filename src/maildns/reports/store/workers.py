@@ -10,14 +10,15 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from threading import Condition, Thread
-from typing import Any, Self
+from typing import Self
 
 from maildns.reports.keeping import Arrival
 from maildns.reports.limits import LIMITS
@@ -61,8 +62,7 @@ def prepare_all(waiting: Iterable[Waiting], workers: int) -> Iterator[Prepared]:
     """
     Read all of *waiting*, in its order, in so many *workers*; 0 for this process alone.
 
-    With workers, *waiting* is gone through in a thread, some way ahead; and the main module of the
-    program must be importable, as `multiprocessing` asks.
+    With workers, *waiting* is gone through in a thread, some way ahead.
     """
     if workers <= 0:
         yield from map(prepare_waiting, waiting)
@@ -156,15 +156,12 @@ class _Pool:
     """Some processes, each with a pipe of its own."""
 
     def __init__(self, workers: int) -> None:
-        context = get_context("spawn")  # forked ones would hold our store's file open
-        self._processes: list[Any] = []
+        self._processes: list[Popen[bytes]] = []
         self._pipes: list[Connection] = []
         for _ in range(workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs,), daemon=True)
-            process.start()
-            theirs.close()
-            self._processes.append(process)
+            ours, theirs = Pipe()
+            with theirs:
+                self._processes.append(_started(theirs.fileno()))
             self._pipes.append(ours)
 
     def __enter__(self) -> Self:
@@ -175,7 +172,7 @@ class _Pool:
             pipe.close()
         for process in self._processes:
             process.terminate()
-            process.join()
+            process.wait()
 
     def run(self, jobs: Iterator[list[Waiting]]) -> Iterator[Prepared]:
         """Hand out *jobs* in turn, and give what comes back in their order."""
@@ -200,11 +197,24 @@ class _Pool:
         yield from map(prepare_waiting, job)
 
 
-def _work(pipe: Connection) -> None:
-    """Read what comes through *pipe*, until nobody holds its other end."""
+def _started(handle: int) -> Popen[bytes]:
+    """
+    Start a process that works for whoever holds the other end of the pipe *handle*.
+
+    It runs nothing but this module: a forked one would hold our store's file open, and one that
+    `multiprocessing` spawns loads the program that we are part of, too.
+    """
+    code = f"import {__name__} as workers; workers.work({handle})"
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-P", "-c", code]
+    return Popen(command, stdin=DEVNULL, pass_fds=[handle], env=paths)  # noqa: S603 - ourselves
+
+
+def work(handle: int) -> None:
+    """Read what comes through the pipe *handle*, until nobody holds its other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who writes says when to stop
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)  # hardly anything here is in a cycle
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError), Connection(handle) as pipe:
         while True:
             pipe.send([prepare_waiting(one) for one in pipe.recv()])

@@ -114,7 +114,7 @@ class Batch:
         return Receipt(Kept.NEW, source, domain=failure.domain, rows=1, messages=1)
 
     def _take_fault(self, prepared: Prepared) -> Receipt:
-        arrival, reason = prepared.arrival, "; ".join(prepared.faults)
+        arrival, reason = prepared.arrival, prepared.reason
         if arrival.octets and prepared.digest not in self.held:
             self.held.add(prepared.digest)
             who = (arrival.source, arrival.sender, arrival.ip, arrival.authentication)
