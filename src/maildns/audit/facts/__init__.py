@@ -141,8 +141,8 @@ class Facts:
     policy: FetchedPolicy | None = None
     views: Mapping[str, DnsFacts] = field(default_factory=dict)
     previous: Earlier | None = None
+    domain: str = field(init=False, repr=False, compare=False)
+    """The domain that is checked."""
 
-    @property
-    def domain(self) -> str:
-        """The domain that is checked."""
-        return self.dns.domain
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "domain", self.dns.domain)
