@@ -216,7 +216,6 @@ class Together:
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
         self._gone: dict[str, Answer] = {}  # names that do not exist, as one answer says
-        self._there: set[str] = set()  # names that do exist, as one answer says
 
     def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
@@ -259,25 +258,28 @@ class Together:
         asked = []
         for one in new:
             answer = gone.get(one[0])
-            if answer is None or one[0] in self._there or isinstance(one, DirectQuestion):
+            if answer is None or isinstance(one, DirectQuestion) or self._disputed(one[0]):
                 asked.append(one)
             else:
                 known[one] = told_again(answer, one, answer.ttl_seconds)
         return asked
 
+    def _disputed(self, name: str) -> bool:
+        """Whether some answer says that *name* exists all the same."""
+        there = (_FOUND, _NO_DATA)
+        return any(one[0] == name and answer.outcome in there for one, answer in self.known.items())
+
     def _learn(self, questions: Questions, answers: Answers) -> None:
+        self.known.update(zip(questions, answers, strict=True))
         for one, answer in zip(questions, answers, strict=True):
-            self.known[one] = answer
-            if answer.outcome is _NO_NAME:
-                # What an alias leads to does not exist, but the alias does.
-                if not answer.aliases and not isinstance(one, DirectQuestion):
-                    self._gone[one[0]] = answer
-            elif answer.outcome is not _UNREACHABLE:
-                self._there.add(one[0])
+            # What an alias leads to does not exist, but the alias does; one server may be wrong.
+            if answer.outcome is _NO_NAME and not answer.aliases and len(one) == _PLAIN_WORDS:
+                self._gone[one[0]] = answer
 
 
 _Step: TypeAlias = tuple[int, Inquiry[Any], Questions | None]
 _name_of = itemgetter(0)
+_PLAIN_WORDS = 2  # of a question that is put to no server by itself
 
 
 def in_step(inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:

@@ -1,4 +1,4 @@
-"""Questions: equal where they ask the same of the same."""
+"""Questions: equal where they ask the same of the same, and not put where the answer is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from maildns.ask import DirectQuestion, Question
+from maildns.ask import Answer, DirectQuestion, Outcome, Question, Together
 
 PLAIN = Question("example.com", "MX")
 DIRECT = DirectQuestion("example.com", "MX", "192.0.2.53")
@@ -31,3 +31,55 @@ def test_a_direct_question_survives_the_way_to_another_process():
     again = pickle.loads(pickle.dumps(DIRECT))
     assert again == DIRECT
     assert (again.server, again.transport) == ("192.0.2.53", "udp")
+
+
+def asked_of(first, answers):
+    """What is asked beside MX of one name, after *first* was answered with *answers*; and the verdict."""
+
+    def inquiry():
+        yield first
+        return (yield (Question("a.example", "MX"), Question("b.example", "MX")))
+
+    running = Together().run([inquiry()])
+    next(running)
+    new = running.send(answers)
+    try:
+        running.send([Answer(one, Outcome.FOUND) for one in new])
+    except StopIteration as stop:
+        return [one.name for one in new], stop.value[0]
+    raise AssertionError("it asks on")
+
+
+A, TXT = Question("a.example", "A"), Question("a.example", "TXT")
+AT_ONE = DirectQuestion("a.example", "A", "192.0.2.53")
+GONE = Answer(A, Outcome.NO_NAME, ttl_seconds=60, detail="said so")
+FIRST = [
+    ([A], [GONE], False, "the name does not exist: nor do its other types (RFC 2308 section 5)"),
+    ([A], [Answer(A, Outcome.NO_DATA)], True, "the name exists"),
+    ([A], [Answer(A, Outcome.UNREACHABLE)], True, "nobody knows"),
+    ([A], [Answer(A, Outcome.BOGUS)], True, "nobody may believe it"),
+    ([A], [Answer(A, Outcome.NO_NAME, aliases=("b.example",))], True, "the alias exists"),
+    ([AT_ONE], [Answer(AT_ONE, Outcome.NO_NAME)], True, "the word of one server alone"),
+    ([A, TXT], [GONE, Answer(TXT, Outcome.FOUND)], True, "it exists all the same (RFC 4074)"),
+    ([TXT, A], [Answer(TXT, Outcome.NO_DATA), GONE], True, "the same, in another order"),
+]
+
+
+@pytest.mark.parametrize("first, answers, is_asked, why", FIRST, ids=[why for *_, why in FIRST])
+def test_no_further_type_is_asked_of_a_name_that_does_not_exist(first, answers, is_asked, why):
+    names, (of_a, of_b) = asked_of(first, answers)
+    assert names == (["a.example", "b.example"] if is_asked else ["b.example"])
+    assert of_b.found
+    assert of_a.question == Question("a.example", "MX")
+    if not is_asked:
+        assert (of_a.outcome, of_a.ttl_seconds, of_a.detail) == (Outcome.NO_NAME, 60, "said so")
+
+
+def test_a_server_is_asked_by_itself_whatever_others_say():
+    def inquiry():
+        yield [A]
+        yield [AT_ONE]
+
+    running = Together().run([inquiry()])
+    next(running)
+    assert list(running.send([GONE])) == [AT_ONE]
