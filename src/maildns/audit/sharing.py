@@ -151,7 +151,7 @@ def _work(connection: Connection, job: Job, names: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
     # What was there before is here to stay, and what comes is mostly freed without a collector.
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(400_000, 20, 100)
     try:
         for batch in job.check(names):
             connection.send_bytes(_wrapped([_packed(audit) for audit in batch]))
