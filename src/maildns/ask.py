@@ -14,12 +14,12 @@ by the thousand in a scan, or over a pretended world.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from operator import itemgetter
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from maildns.dnsdata import Rdata, RRset
 from maildns.frozen import quickly
@@ -219,10 +219,10 @@ class Together:
 
     def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
-        running: list[_Step] = [(at, one, None) for at, one in enumerate(inquiries)]
+        running: list[_Step] = [(at, one.send, None) for at, one in enumerate(inquiries)]
         verdicts: list[Any] = [None] * len(running)
         while True:
-            running = [step for one in running if (step := self._advanced(*one, verdicts))]
+            running = [step for one in running if (step := self._advanced(one, verdicts))]
             if not running:
                 return verdicts
             new = self._unknown([one for _, _, asked in running for one in asked or ()])
@@ -234,20 +234,19 @@ class Together:
         verdicts = iter((yield from self.run([one for group in groups for one in group])))
         return [list(islice(verdicts, len(group))) for group in groups]
 
-    def _advanced(
-        self, at: int, inquiry: Inquiry[Any], asked: Questions | None, verdicts: list[Any]
-    ) -> _Step | None:
+    def _advanced(self, step: _Step, verdicts: list[Any]) -> _Step | None:
         """One inquiry, taken as far as what is known carries it; None where it has ended."""
+        at, send, asked = step
         known = self.known.get
         try:
             if asked is None:
-                asked = next(inquiry)
+                asked = send(None)
             while all(answers := list(map(known, asked))):
-                asked = inquiry.send(cast("list[Answer]", answers))
+                asked = send(answers)
         except StopIteration as stop:
             verdicts[at] = stop.value
             return None
-        return at, inquiry, asked
+        return at, send, asked
 
     def _unknown(self, questions: Questions) -> list[Question]:
         """Those of *questions* that must be asked, each once."""
@@ -277,7 +276,8 @@ class Together:
                 self._gone[one[0]] = answer
 
 
-_Step: TypeAlias = tuple[int, Inquiry[Any], Questions | None]
+# The place of an inquiry, how it is sent answers, and what it asks; None before it has begun.
+_Step: TypeAlias = tuple[int, Callable[[Any], Questions], Questions | None]
 _name_of = itemgetter(0)
 _PLAIN_WORDS = 2  # of a question that is put to no server by itself
 

@@ -32,7 +32,7 @@ class Cache:
         """The answer, its TTL run down; None when there is none that still lives."""
         kept = self._newer.get(question)
         if kept is None:
-            kept = self._older.get(question)
+            kept = self._older.get(question) if self._older else None
             if kept is None:
                 return None
             self._put(question, kept)
