@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from socket import inet_ntoa
 from typing import ClassVar
 
 import idna
@@ -190,7 +189,10 @@ def address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     >>> address_text(ipaddress.ip_address("192.0.2.1"))
     '192.0.2.1'
     """
-    return inet_ntoa(address.packed) if address.version == 4 else str(address)
+    if address.version != 4:
+        return str(address)
+    first, second, third, fourth = address.packed
+    return f"{first}.{second}.{third}.{fourth}"
 
 
 # --- record data ----------------------------------------------------------------------

@@ -317,7 +317,8 @@ def _check_version(text: str) -> str:
 
 
 def _lowered(tag: Tag) -> Tag:
-    return Tag(tag.name.lower(), tag.value, tag.span, tag.value_span)
+    name = tag.name
+    return tag if name.islower() else Tag(name.lower(), tag.value, tag.span, tag.value_span)
 
 
 class _ValueFault(Exception):
