@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import partial
 from itertools import islice
 from operator import itemgetter
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from maildns.dnsdata import Rdata, RRset
 from maildns.frozen import quickly
@@ -220,14 +220,13 @@ class Together:
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
         self._gone: dict[str, Answer] = {}  # names that do not exist, as one answer says
-        self._there: set[str] = set()  # names that do exist, as one answer says
 
     def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
-        running: list[_Step] = [(at, one, None) for at, one in enumerate(inquiries)]
+        running: list[_Step] = [(at, one.send, None) for at, one in enumerate(inquiries)]
         verdicts: list[Any] = [None] * len(running)
         while True:
-            running = [step for one in running if (step := self._advanced(*one, verdicts))]
+            running = [step for one in running if (step := self._advanced(one, verdicts))]
             if not running:
                 return verdicts
             new = self._unknown([one for _, _, asked in running for one in asked or ()])
@@ -239,20 +238,19 @@ class Together:
         verdicts = iter((yield from self.run([one for group in groups for one in group])))
         return [list(islice(verdicts, len(group))) for group in groups]
 
-    def _advanced(
-        self, at: int, inquiry: Inquiry[Any], asked: Questions | None, verdicts: list[Any]
-    ) -> _Step | None:
+    def _advanced(self, step: _Step, verdicts: list[Any]) -> _Step | None:
         """One inquiry, taken as far as what is known carries it; None where it has ended."""
+        at, send, asked = step
         known = self.known.get
         try:
             if asked is None:
-                asked = next(inquiry)
+                asked = send(None)
             while all(answers := list(map(known, asked))):
-                asked = inquiry.send(cast("list[Answer]", answers))
+                asked = send(answers)
         except StopIteration as stop:
             verdicts[at] = stop.value
             return None
-        return at, inquiry, asked
+        return at, send, asked
 
     def _unknown(self, questions: Questions) -> list[Question]:
         """Those of *questions* that must be asked, each once."""
@@ -263,25 +261,29 @@ class Together:
         asked = []
         for one in new:
             answer = gone.get(one[0])
-            if answer is None or one[0] in self._there or isinstance(one, DirectQuestion):
+            if answer is None or isinstance(one, DirectQuestion) or self._disputed(one[0]):
                 asked.append(one)
             else:
                 known[one] = told_again(answer, one, answer.ttl_seconds)
         return asked
 
+    def _disputed(self, name: str) -> bool:
+        """Whether some answer says that *name* exists all the same."""
+        there = (_FOUND, _NO_DATA)
+        return any(one[0] == name and answer.outcome in there for one, answer in self.known.items())
+
     def _learn(self, questions: Questions, answers: Answers) -> None:
+        self.known.update(zip(questions, answers, strict=True))
         for one, answer in zip(questions, answers, strict=True):
-            self.known[one] = answer
-            if answer.outcome is _NO_NAME:
-                # What an alias leads to does not exist, but the alias does.
-                if not answer.aliases and not isinstance(one, DirectQuestion):
-                    self._gone[one[0]] = answer
-            elif answer.outcome is not _UNREACHABLE:
-                self._there.add(one[0])
+            # What an alias leads to does not exist, but the alias does; one server may be wrong.
+            if answer.outcome is _NO_NAME and not answer.aliases and len(one) == _PLAIN_WORDS:
+                self._gone[one[0]] = answer
 
 
-_Step: TypeAlias = tuple[int, Inquiry[Any], Questions | None]
+# The place of an inquiry, how it is sent answers, and what it asks; None before it has begun.
+_Step: TypeAlias = tuple[int, Callable[[Any], Questions], Questions | None]
 _name_of = itemgetter(0)
+_PLAIN_WORDS = 2  # of a question that is put to no server by itself
 
 
 def in_step(inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:

@@ -189,7 +189,10 @@ def address_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     >>> address_text(ipaddress.ip_address("192.0.2.1"))
     '192.0.2.1'
     """
-    return "{}.{}.{}.{}".format(*address.packed) if address.version == 4 else str(address)
+    if address.version != 4:
+        return str(address)
+    first, second, third, fourth = address.packed
+    return f"{first}.{second}.{third}.{fourth}"
 
 
 # --- record data ----------------------------------------------------------------------

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 
 _WSP = " \t\r\n"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -26,6 +27,9 @@ class Tag:
     value: str
     span: tuple[int, int]
     value_span: tuple[int, int]
+
+
+_tag = quickly(Tag)
 
 
 def parse_tags(source: str) -> tuple[Tag, ...]:
@@ -70,7 +74,7 @@ def _parse_tag(source: str, start: int, end: int) -> Tag:
     if not _NAME.fullmatch(source, start, name_end):
         raise RecordSyntaxError("this is not a tag name", source, (start, max(name_end, start + 1)))
     value_start, _ = _trim(source, equals + 1, end)
-    return Tag(source[start:name_end], source[value_start:end], (start, end), (value_start, end))
+    return _tag(source[start:name_end], source[value_start:end], (start, end), (value_start, end))
 
 
 def refuse_doubles(tags: tuple[Tag, ...], source: str) -> None:

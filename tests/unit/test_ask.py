@@ -1,4 +1,4 @@
-"""Questions: equal where they ask the same of the same."""
+"""Questions: equal where they ask the same of the same, and not put where the answer is known."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import pickle
 import pytest
 
 from maildns.ask import Answer, DirectQuestion, Outcome, Question, Together
-from maildns.net.drivers import run
-from maildns.net.world import World
 
 PLAIN = Question("example.com", "MX")
 DIRECT = DirectQuestion("example.com", "MX", "192.0.2.53")
@@ -35,42 +33,53 @@ def test_a_direct_question_survives_the_way_to_another_process():
     assert (again.server, again.transport) == ("192.0.2.53", "udp")
 
 
-def one_after_the_other(*questions):
-    """An inquiry that asks one question a round, and gives the outcomes."""
-    found = []
-    for question in questions:
-        (answer,) = yield (question,)
-        assert answer.question == question
-        found.append(answer.outcome.value)
-    return found
+def asked_of(first, answers):
+    """What is asked beside MX of one name, after *first* was answered with *answers*; and the verdict."""
+
+    def inquiry():
+        yield first
+        return (yield (Question("a.example", "MX"), Question("b.example", "MX")))
+
+    running = Together().run([inquiry()])
+    next(running)
+    new = running.send(answers)
+    try:
+        running.send([Answer(one, Outcome.FOUND) for one in new])
+    except StopIteration as stop:
+        return [one.name for one in new], stop.value[0]
+    raise AssertionError("it asks on")
 
 
-@pytest.mark.parametrize(
-    ("first", "then", "asked"),
-    [
-        (("nobody.example", "A"), ("nobody.example", "TXT"), 1),  # RFC 8020
-        (("host.example", "MX"), ("host.example", "A"), 2),  # the name is there
-        (("below.nobody.example", "A"), ("nobody.example", "A"), 2),  # says nothing of above
-        (("nobody.example", "A"), ("below.nobody.example", "A"), 2),  # taken name by name
-        (("alias.example", "A"), ("alias.example", "TXT"), 2),  # the alias is there
-        (("lost.example", "A"), ("lost.example", "TXT"), 2),  # nobody knows
-    ],
-)
-def test_a_name_that_does_not_exist_is_not_asked_for_again(first, then, asked):
-    world = World.from_zone("host.example. A 192.0.2.1\nalias.example. CNAME nobody.example.\n")
-    world.fail("lost.example", Outcome.UNREACHABLE)
-    inquiry = one_after_the_other(Question(*first), Question(*then))
-    run(Together().run([inquiry]), world)
-    assert len(world.asked) == asked
+A, TXT = Question("a.example", "A"), Question("a.example", "TXT")
+AT_ONE = DirectQuestion("a.example", "A", "192.0.2.53")
+GONE = Answer(A, Outcome.NO_NAME, ttl_seconds=60, detail="said so")
+FIRST = [
+    ([A], [GONE], False, "the name does not exist: nor do its other types (RFC 2308 section 5)"),
+    ([A], [Answer(A, Outcome.NO_DATA)], True, "the name exists"),
+    ([A], [Answer(A, Outcome.UNREACHABLE)], True, "nobody knows"),
+    ([A], [Answer(A, Outcome.BOGUS)], True, "nobody may believe it"),
+    ([A], [Answer(A, Outcome.NO_NAME, aliases=("b.example",))], True, "the alias exists"),
+    ([AT_ONE], [Answer(AT_ONE, Outcome.NO_NAME)], True, "the word of one server alone"),
+    ([A, TXT], [GONE, Answer(TXT, Outcome.FOUND)], True, "it exists all the same (RFC 4074)"),
+    ([TXT, A], [Answer(TXT, Outcome.NO_DATA), GONE], True, "the same, in another order"),
+]
 
 
-def test_a_server_that_denies_a_name_with_records_is_believed_no_further():
-    questions = [Question("mail.example", one) for one in ("A", "AAAA", "TXT")]
-    outcomes = [Outcome.FOUND, Outcome.NO_NAME, Outcome.NO_DATA]
-    inquiry = Together().run([one_after_the_other(*questions)])
-    assert list(next(inquiry)) == questions[:1]
-    for at in (1, 2):
-        assert inquiry.send([Answer(questions[at - 1], outcomes[at - 1])]) == [questions[at]]
-    with pytest.raises(StopIteration) as end:
-        inquiry.send([Answer(questions[2], outcomes[2])])
-    assert end.value.value == [["found", "no name", "no data"]]
+@pytest.mark.parametrize("first, answers, is_asked, why", FIRST, ids=[why for *_, why in FIRST])
+def test_no_further_type_is_asked_of_a_name_that_does_not_exist(first, answers, is_asked, why):
+    names, (of_a, of_b) = asked_of(first, answers)
+    assert names == (["a.example", "b.example"] if is_asked else ["b.example"])
+    assert of_b.found
+    assert of_a.question == Question("a.example", "MX")
+    if not is_asked:
+        assert (of_a.outcome, of_a.ttl_seconds, of_a.detail) == (Outcome.NO_NAME, 60, "said so")
+
+
+def test_a_server_is_asked_by_itself_whatever_others_say():
+    def inquiry():
+        yield [A]
+        yield [AT_ONE]
+
+    running = Together().run([inquiry()])
+    next(running)
+    assert list(running.send([GONE])) == [AT_ONE]

@@ -18,6 +18,7 @@ from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
 from maildns.audit.live import live_questions
 from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
+from maildns.frozen import quickly
 from maildns.protocols import (
     addresses,
     bimi,
@@ -96,7 +97,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         ]
     )
     (destinations, selectors, zone, *_), reports, names, helo, permitted, sent = second
-    return DnsFacts(
+    return _facts(
         domain=domain,
         answers=together.known,
         mail=mail,
@@ -114,6 +115,9 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         zone=zone,
         own_spf=dict(zip(own, sent, strict=True)),
     )
+
+
+_facts = quickly(DnsFacts)
 
 
 def _first_round(domain: str) -> list[Inquiry[Any]]:

@@ -73,6 +73,8 @@ def tlsa_owner(host: str) -> str:
 
 def targets(answer: Answer) -> tuple[Srv, ...]:
     """The places that the SRV records of *answer* name, the first to be tried first (RFC 2782)."""
+    if not answer.records:
+        return ()
     found = [one for one in answer.records if isinstance(one, Srv)]
     found = [one for one in found if one.target != "." and one.port]
     return tuple(sorted(found, key=lambda one: (one.priority, -one.weight))[:MAX_TARGETS])

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from maildns.ask import Answer
 from maildns.finding import Finding, Fix, Rule, Severity
-from maildns.frozen import quickly
+from maildns.frozen import unlocked
 
 
 class Status(StrEnum):
@@ -35,6 +35,7 @@ class Status(StrEnum):
 
 # To look a member up in its class costs more than to use it.
 _OK, _UNKNOWN, _NOT_APPLICABLE = Status.OK, Status.UNKNOWN, Status.NOT_APPLICABLE
+_INFO = Severity.INFO
 _RANKS = {
     Status.NOT_APPLICABLE: 0,
     Status.OK: 1,
@@ -79,31 +80,53 @@ class Result:
     note: bool = False
 
 
-_result = quickly(Result)
+_draft = unlocked(Result)
+
+
+def _begun(
+    rule: str, status: Status, subject: str, says: str, evidence: tuple[Evidence, ...]
+) -> Any:
+    """A result that lacks its class; some dozens are made for each domain."""
+    made = _draft()
+    made.rule = rule
+    made.status = status
+    made.subject = subject
+    made.says = says
+    made.evidence = evidence
+    made.fix = None
+    made.note = False
+    return made
+
+
+def _made(begun: Any) -> Result:
+    begun.__class__ = Result
+    made: Result = begun
+    return made
 
 
 def ok(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """The rule is kept; *says* tells what was seen."""
-    return _result(rule.id, _OK, subject, says, evidence)
+    return _made(_begun(rule.id, _OK, subject, says, evidence))
 
 
 def broken(
     rule: Rule, subject: str, says: str = "", *evidence: Evidence, fix: Fix | None = None
 ) -> Result:
     """The rule is broken: `BAD`, `WARN` or a note, by its severity."""
-    status = _OF_SEVERITY[rule.severity]
-    note = rule.severity is Severity.INFO
-    return _result(rule.id, status, subject, says or rule.title, evidence, fix, note)
+    made = _begun(rule.id, _OF_SEVERITY[rule.severity], subject, says or rule.title, evidence)
+    made.fix = fix
+    made.note = rule.severity is _INFO
+    return _made(made)
 
 
 def unknown(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """It could not be known; *says* tells why."""
-    return _result(rule.id, _UNKNOWN, subject, says, evidence)
+    return _made(_begun(rule.id, _UNKNOWN, subject, says, evidence))
 
 
 def not_applicable(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """There is nothing to check, or it was not asked for; *says* tells why."""
-    return _result(rule.id, _NOT_APPLICABLE, subject, says, evidence)
+    return _made(_begun(rule.id, _NOT_APPLICABLE, subject, says, evidence))
 
 
 def of_findings(
@@ -116,7 +139,8 @@ def of_findings(
     every domain that publishes it.
     """
     for finding in findings:
-        status = _OF_SEVERITY[finding.severity]
-        note = finding.severity is Severity.INFO
         about = subject or finding.subject
-        yield _result(finding.rule, status, about, finding.says, evidence, finding.fix, note)
+        made = _begun(finding.rule, _OF_SEVERITY[finding.severity], about, finding.says, evidence)
+        made.fix = finding.fix
+        made.note = finding.severity is _INFO
+        yield _made(made)

@@ -151,7 +151,7 @@ def _work(connection: Connection, job: Job, names: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
     # What was there before is here to stay, and what comes is mostly freed without a collector.
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(400_000, 20, 100)
     try:
         for batch in job.check(names):
             connection.send_bytes(_wrapped([_packed(audit) for audit in batch]))
@@ -187,13 +187,13 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
     """
     *audit* as plain values.
 
-    A piece of evidence stands as its number among the answers, or behind them among the others.
+    A piece of evidence stands as its number among the answers; others have numbers below zero.
     """
     answers = list(audit.facts.dns.answers.values())
     number = {id(answer): at for at, answer in enumerate(answers)}
     others: list[Evidence] = []
     results = {
-        topic: [_row(one, number, others) for one in found]
+        topic: [_row(one, number, others) for one in found] if found else ()
         for topic, found in audit.results.items()
     }
     # Wrapped by themselves, for most of them are never looked at.
@@ -206,13 +206,12 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
 
 
 def _row(result: Result, number: dict[int, int], others: list[Evidence]) -> tuple[Any, ...]:
-    which = []
-    for one in result.evidence:
-        at = number.get(id(one))
-        if at is None:
-            at = number[id(one)] = len(number)
-            others.append(one)
-        which.append(at)
+    which = [number.get(id(one), -1) for one in result.evidence]
+    if -1 in which:
+        which = [
+            number[id(one)] if id(one) in number else _other(one, number, others)
+            for one in result.evidence
+        ]
     fix = result.fix
     return (
         result.rule,
@@ -220,9 +219,16 @@ def _row(result: Result, number: dict[int, int], others: list[Evidence]) -> tupl
         result.subject,
         result.says,
         which,
-        fix and (fix.says, fix.record, fix.owner, fix.rrtype),
+        None if fix is None else (fix.says, fix.record, fix.owner, fix.rrtype),
         result.note,
     )
+
+
+def _other(one: Evidence, number: dict[int, int], others: list[Evidence]) -> int:
+    """A number for what is none of the answers; they are counted down from -1."""
+    others.append(one)
+    number[id(one)] = at = -len(others)
+    return at
 
 
 class _Delivered(Audit):
@@ -246,11 +252,14 @@ class _Delivered(Audit):
         """All answers that there were."""
         return unpack(_unwrapped(self._packed[0]))
 
+    def shown(self, number: int) -> Evidence:
+        """The piece of evidence that rows count as *number*."""
+        return self.answers[number] if number >= 0 else self._others[-1 - number]
+
     @cached_property
-    def shown(self) -> list[Evidence]:
-        """All that may be evidence, in the order in which rows count it."""
-        others = self._packed[1]
-        return [*self.answers, *(_unwrapped(others) if others else ())]
+    def _others(self) -> list[Evidence]:
+        found: list[Evidence] = _unwrapped(self._packed[1])
+        return found
 
     @cached_property
     def results(self) -> Mapping[str, list[Result]]:
@@ -277,7 +286,7 @@ class _DeliveredResult(Result):
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What it rests on."""
-        return tuple(self.audit.shown[one] for one in self.which)
+        return tuple(map(self.audit.shown, self.which))
 
     def __reduce__(self) -> tuple[Any, ...]:
         whole = (self.rule, self.status, self.subject, self.says, self.evidence, self.fix)

@@ -97,7 +97,7 @@ class Datagrams(Generic[T]):
         channels = route.channels
         if len(channels) < SOCKETS:
             channels.append(self._open(route))
-        drawn = self._draw()
+        drawn = self._random.pop() if self._random else self._draw()
         channel = channels[(drawn >> 16) % len(channels)]
         identity = drawn & 0xFFFF
         pending = channel.pending

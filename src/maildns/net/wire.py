@@ -42,6 +42,7 @@ MAX_RECORDS = 2000  # in a message; more is left to dnspython
 
 _HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")  # of a record: type, class, TTL, length of its data
+_OWNED = struct.Struct("!HHHIH")  # the same behind a pointer to its owner
 _TAIL = struct.Struct("!HH")
 _FIVE = struct.Struct("!IIIII")
 _PRIORITIES = struct.Struct("!HHH")
@@ -162,12 +163,14 @@ def is_reply(octets: bytes, question: bytes) -> bool:
 
     One that tells a failure may come without the question, from a server that could not read it.
     """
+    one = octets[4:6] == b"\0\x01"
+    if one and octets.startswith(question, HEADER_OCTETS):
+        return octets[2] > 0x7F
     if len(octets) < HEADER_OCTETS or not octets[2] & 0x80:
         return False
-    if octets[4:6] != b"\0\x01":
+    if not one:
         return octets[4:6] == b"\0\0" and octets[3] & RCODE in _FAILURES
-    end = HEADER_OCTETS + len(question)
-    return octets.startswith(question, HEADER_OCTETS) or _same(octets, question, end)
+    return _same(octets, question, HEADER_OCTETS + len(question))
 
 
 def _same(octets: bytes, question: bytes, end: int) -> bool:
@@ -249,10 +252,10 @@ def denial(octets: bytes, name: str, question: bytes) -> int | None:
         return None
     at = HEADER_OCTETS + len(question)
     try:
-        target = octets[at + 1]
-        if octets[at] != 0xC0 or not (target == HEADER_OCTETS or _in_question(name, target)):
+        pointer, rdtype, rdclass, ttl, length = _OWNED.unpack_from(octets, at)
+        target = pointer - 0xC000
+        if target != HEADER_OCTETS and not (target > 0 and _in_question(name, target)):
             return None
-        rdtype, rdclass, ttl, length = _FIXED.unpack_from(octets, at + 2)
         end = at + 12 + length
         minimum = _minimum(octets[at + 12 : end])
         if rdtype != SOA or rdclass != INTERNET or end > len(octets) or minimum < 0:

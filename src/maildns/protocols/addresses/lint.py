@@ -89,13 +89,15 @@ GENERIC_PTR = rule(
     reference="RFC 1912 section 2.1",
 )
 
-_Spans: TypeAlias = list[tuple[int, int, int]]
+_Spans: TypeAlias = dict[int, list[tuple[int, int]]]
 
 
 def _spans(*networks: str) -> _Spans:
-    """The version, and the first and the last address of each, for they are many that are compared."""
-    made = map(ipaddress.ip_network, networks)
-    return [(one.version, int(one[0]), int(one[-1])) for one in made]
+    """The first and the last address of each, as numbers, by version: many are compared with them."""
+    found: _Spans = {4: [], 6: []}
+    for one in map(ipaddress.ip_network, networks):
+        found[one.version].append((int(one[0]), int(one[-1])))
+    return found
 
 
 _SHARED: Final = _spans("100.64.0.0/10")  # RFC 6598
@@ -103,9 +105,14 @@ _SHARED: Final = _spans("100.64.0.0/10")  # RFC 6598
 _DOCUMENTATION: Final = _spans(
     "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"
 )
-# RFC 7526 (6to4 is retired), RFC 4380 (Teredo), RFC 6052 and RFC 8215 (NAT64)
-_TRANSLATED: Final = _spans(
-    "2002::/16", "192.88.99.0/24", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"
+_LOOPBACK: Final = _spans("127.0.0.0/8", "::1/128")
+_UNUSABLE: Final = _spans(
+    *("224.0.0.0/4", "ff00::/8"),  # multicast
+    *("169.254.0.0/16", "fe80::/10"),  # of one link
+    *("0.0.0.0/32", "::/128"),  # none at all
+    "240.0.0.0/4",  # reserved (RFC 1112 section 4)
+    # RFC 7526 (6to4 is retired), RFC 4380 (Teredo), RFC 6052 and RFC 8215 (NAT64)
+    *("2002::/16", "192.88.99.0/24", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"),
 )
 _SPEAKS_OF_A_LINE: Final = re.compile(
     r"(?:^|[.-]|\d)(?:dyn|dynamic|dsl|[avsx]dsl|pool|pools|dhcp|dial|dialin|dialup|dip|ppp|pppoe|broadband"
@@ -128,12 +135,9 @@ def lint_address(address: str | IpAddress, subject: str = "") -> list[Finding]:
 def _special(address: IpAddress) -> Rule | None:
     if _is_in(address, _DOCUMENTATION):
         return DOCUMENTATION
-    if address.is_loopback:
+    if _is_in(address, _LOOPBACK):
         return LOOPBACK
-    unusable = address.is_multicast or address.is_link_local or address.is_unspecified
-    if unusable or _is_in(address, _TRANSLATED):
-        return UNUSABLE
-    if isinstance(address, ipaddress.IPv4Address) and address.is_reserved:
+    if _is_in(address, _UNUSABLE):
         return UNUSABLE
     if address.is_private or _is_in(address, _SHARED):
         return PRIVATE
@@ -141,8 +145,8 @@ def _special(address: IpAddress) -> Rule | None:
 
 
 def _is_in(address: IpAddress, spans: _Spans) -> bool:
-    point, version = int(address), address.version
-    return any(low <= point <= high and version == of for of, low, high in spans)
+    point = int(address)
+    return any(low <= point <= high for low, high in spans[address.version])
 
 
 def lint_ptr(address: str | IpAddress, names: Sequence[str], subject: str = "") -> list[Finding]:

@@ -16,6 +16,7 @@ from typing import Final
 from maildns.ask import Answer, DnssecStatus, Inquiry, Outcome, Question, weakest
 from maildns.dnsdata import Tlsa, name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.protocols.dane.matching import (
     DaneResult,
     DaneVerdict,
@@ -170,9 +171,12 @@ def _judge(host: str, base: str, answer: Answer, addresses: DnssecStatus) -> Tls
         result, reason = LookupResult.DANE, ""
         if all(why_unusable(record) is not None for record in records):
             reason = "no record can be used: TLS is required, but any certificate will do"
-    return TlsaLookup(
+    return _lookup(
         result, host, base, answer.question.name, records, dnssec, answer.ttl_seconds, reason
     )
+
+
+_lookup = quickly(TlsaLookup)
 
 
 def _without_address(host: str, owner: str, answers: Sequence[Answer]) -> TlsaLookup | None:

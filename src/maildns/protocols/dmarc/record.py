@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from maildns.dnsdata import name
 from maildns.errors import RecordSyntaxError
+from maildns.frozen import quickly
 from maildns.taglist import Tag, parse_tags, print_tags, refuse_doubles
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -218,7 +219,10 @@ def parse(text: str) -> DmarcRecord:
         else:
             unknown.append(_unknown(tag, text))
     spelled = tuple(text[tag.span[0] : tag.span[0] + len(tag.name)] for tag in tags)
-    return DmarcRecord(**values, unknown=tuple(unknown), published=(version, *spelled[1:]))
+    return _record(**values, unknown=tuple(unknown), published=(version, *spelled[1:]))
+
+
+_record = quickly(DmarcRecord)
 
 
 class Reading(NamedTuple):
@@ -281,7 +285,7 @@ def _read(text: str, unknown: frozenset[str] = frozenset()) -> Reading:
         except _ValueFault:
             dropped.append(tag)  # RFC 9989 section 4.7: syntax errors give way to the default
     _settle_policy(values, dropped)
-    return Reading(DmarcRecord(**values, published=("v", *found)), tuple(sorted(dropped)))
+    return Reading(_record(**values, published=("v", *found)), tuple(sorted(dropped)))
 
 
 _read_cached = lru_cache(maxsize=16384)(_read)
@@ -318,7 +322,8 @@ def _check_version(text: str) -> str:
 
 
 def _lowered(tag: Tag) -> Tag:
-    return Tag(tag.name.lower(), tag.value, tag.span, tag.value_span)
+    name = tag.name
+    return tag if name.islower() else Tag(name.lower(), tag.value, tag.span, tag.value_span)
 
 
 class _ValueFault(Exception):
