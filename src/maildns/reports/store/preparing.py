@@ -235,38 +235,27 @@ def _policy(published: PublishedPolicy) -> str:
 
 def _rows(made: PreparedReport, columns: Iterable[Columns]) -> list[Meaning]:
     """Lay out the rows in columns; give each meaning once, in the order of its number."""
-    kinds = _Kinds()
-    number_of, add = kinds.by_identity.get, made.numbers.append
+    known: dict[Meaning, int] = {}
+    # By identity, of those in `known`: rows of one text share one object.
+    numbers: dict[int, int] = {}
+    results = 0
+    number_of, add = numbers.get, made.numbers.append
     for addresses, messages, meanings in columns:
         made.addresses += addresses
         made.messages.extend(messages)
         for meaning in meanings:
             number = number_of(id(meaning))
-            add(kinds.number(meaning) if number is None else number)
-        kinds.check()
+            if number is None:
+                number = known.setdefault(meaning, len(known))
+            if number == len(numbers):  # a new one, which stays where it is
+                numbers[id(meaning)] = number
+                results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
+            add(number)
+        if len(known) > LIMITS.kinds or results > LIMITS.results:
+            raise ReportError("it has more different records than any report")
     if made.messages and not 0 <= min(made.messages) <= max(made.messages) <= MOST_MESSAGES:
         raise ReportError(f"a row is about fewer than 0 or more than {MOST_MESSAGES} messages")
-    return list(kinds.known)
-
-
-class _Kinds:
-    """The different meanings of a report's records, numbered; most rows share one object with others."""
-
-    def __init__(self) -> None:
-        self.known: dict[Meaning, int] = {}
-        self.by_identity: dict[int, int] = {}  # of those in `known`, which stay where they are
-        self._results = 0
-
-    def number(self, meaning: Meaning) -> int:
-        number = self.known.setdefault(meaning, len(self.known))
-        if number == len(self.by_identity):
-            self.by_identity[id(meaning)] = number
-            self._results += len(meaning.dkim) + len(meaning.spf) + len(meaning.overrides)
-        return number
-
-    def check(self) -> None:
-        if len(self.known) > LIMITS.kinds or self._results > LIMITS.results:
-            raise ReportError("it has more different records than any report")
+    return list(known)
 
 
 def _sum(made: PreparedReport, kinds: list[Meaning]) -> list[str]:
