@@ -150,7 +150,7 @@ REFUSED = [
     (key_config("locked.pem", ', passphrase = { env = "MAILDNS_NONE" }'), 5, "MAILDNS_NONE", "export"),
     (key_config("locked.pem", ', passphrase = { file = "nowhere" }'), 5, "No such file", ""),
     (key_config("locked.pem", ', passphrase = { file = "empty" }'), 5, "is empty", "first line"),
-    (key_config("locked.pem", ', passphrase = "right"'), 5, "table", ""),
+    (key_config("locked.pem", ', passphrase = "right"'), 5, "do not stand in this file", "file ="),
     (key_config("a\\u0000b"), 5, "not the path of a file", ""),
     (key_config("~nobody-of-that-name/x"), 5, "not the path of a file", ""),
     (

@@ -26,6 +26,7 @@ from maildns.reports.model import ReportKind
 BLOCK = 128 << 10
 _START = 4096
 _GZIP = b"\x1f\x8b"
+_MOST_SAID = 200  # characters of an error that repeats names out of the file
 _MOST_MEMBERS = 10_000  # of one gzip file
 _START_OF_BODY = 64 << 10
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
@@ -309,7 +310,7 @@ def _zip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
         archive = zipfile.ZipFile(io.BytesIO(octets))
         members = [one for one in archive.infolist() if not one.is_dir()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
-        raise ReportError(f"the zip file is damaged: {error}") from error
+        raise ReportError(f"the zip file is damaged: {clean(str(error), _MOST_SAID)}") from error
     members = [one for one in members if not one.filename.startswith("__MACOSX/")]
     if len(members) > meter.limits.members:
         raise ReportError(
@@ -338,7 +339,7 @@ def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[
             while block := opened.read(BLOCK):
                 yield member.compress_size, block
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        raise ReportError(f"the zip file is damaged: {error}") from error
+        raise ReportError(f"the zip file is damaged: {clean(str(error), _MOST_SAID)}") from error
 
 
 def _mail(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
