@@ -214,12 +214,14 @@ class Together:
     Runs inquiries in step and remembers the answers, so that nothing is asked twice.
 
     The rounds are as many as the longest of them needs, not the sum. Of a name that does not exist
-    no further type is asked: its answer is the same (RFC 2308 section 5).
+    no further type is asked: its answer is the same (RFC 2308 section 5). Nor is the wildcard
+    beside it, which does not exist either.
     """
 
     def __init__(self) -> None:
         self.known: dict[Question, Answer] = {}
         self._gone: dict[str, Answer] = {}  # names that do not exist, as one answer says
+        self._there: set[str] = set()  # names that do, as another says
 
     def run(self, inquiries: Iterable[Inquiry[Any]]) -> Inquiry[list[Any]]:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
@@ -261,23 +263,26 @@ class Together:
         asked = []
         for one in new:
             answer = gone.get(one[0])
-            if answer is None or isinstance(one, DirectQuestion) or self._disputed(one[0]):
+            # A server that denies a name that has records is believed no further (RFC 4074).
+            if answer is None or one[0] in self._there or len(one) != _PLAIN_WORDS:
                 asked.append(one)
             else:
                 known[one] = told_again(answer, one, answer.ttl_seconds)
         return asked
 
-    def _disputed(self, name: str) -> bool:
-        """Whether some answer says that *name* exists all the same."""
-        there = (_FOUND, _NO_DATA)
-        return any(one[0] == name and answer.outcome in there for one, answer in self.known.items())
-
     def _learn(self, questions: Questions, answers: Answers) -> None:
         self.known.update(zip(questions, answers, strict=True))
         for one, answer in zip(questions, answers, strict=True):
+            outcome = answer.outcome
+            if outcome is _FOUND or outcome is _NO_DATA:
+                self._there.add(one[0])
             # What an alias leads to does not exist, but the alias does; one server may be wrong.
-            if answer.outcome is _NO_NAME and not answer.aliases and len(one) == _PLAIN_WORDS:
-                self._gone[one[0]] = answer
+            elif outcome is _NO_NAME and not answer.aliases and len(one) == _PLAIN_WORDS:
+                name = one[0]
+                self._gone[name] = answer
+                # RFC 4592 section 3.3.1: a wildcard beside it would have answered.
+                if "\\" not in name:
+                    self._gone.setdefault(f"*.{name.partition('.')[2]}", answer)
 
 
 # The place of an inquiry, how it is sent answers, and what it asks; None before it has begun.

@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from maildns.ask import Answer, DirectQuestion, Outcome, Question, Together
+from maildns.net.drivers import run
 
 PLAIN = Question("example.com", "MX")
 DIRECT = DirectQuestion("example.com", "MX", "192.0.2.53")
@@ -83,3 +84,41 @@ def test_a_server_is_asked_by_itself_whatever_others_say():
     running = Together().run([inquiry()])
     next(running)
     assert list(running.send([GONE])) == [AT_ONE]
+
+
+@pytest.mark.parametrize(
+    "first, wildcard, is_asked, why",
+    [
+        (GONE, "*.example", False, "it would have answered (RFC 4592 section 3.3.1)"),
+        (GONE, "*.a.example", True, "it stands below"),
+        (GONE, "*.other.example", True, "it stands elsewhere"),
+        (Answer(A, Outcome.NO_DATA), "*.example", True, "the name exists"),
+        (
+            Answer(A, Outcome.NO_NAME, aliases=("b.example",)),
+            "*.example",
+            True,
+            "an alias leads on",
+        ),
+    ],
+)
+def test_a_name_that_does_not_exist_has_no_wildcard_beside_it(first, wildcard, is_asked, why):
+    asked = []
+
+    def answered(questions):
+        asked.extend(one.name for one in questions)
+        return [first if one == A else Answer(one, Outcome.FOUND) for one in questions]
+
+    def inquiry():
+        yield [A]
+        return (yield [Question(wildcard, "TXT")])
+
+    ((answer,),) = run(Together().run([inquiry()]), Replies(answered))
+    assert (wildcard in asked) == is_asked, why
+    assert answer.found == is_asked
+
+
+class Replies:
+    """A world that is one function."""
+
+    def __init__(self, answer):
+        self.answer = answer

@@ -140,9 +140,7 @@ def _plain_questions(domain: str) -> list[Question]:
     """What is asked whatever the answers are."""
     below = (
         f"_domainkey.{domain}",
-        f"*._domainkey.{domain}",
         f"_smtp._tls.{domain}",
-        f"*.{domain}",
     )
     return [
         *(Question(domain, rrtype) for rrtype in _PLAIN_TYPES),
@@ -153,7 +151,12 @@ def _plain_questions(domain: str) -> list[Question]:
 
 def _later_questions(domain: str) -> list[Question]:
     """What most often need not be asked, since the name is known not to exist."""
-    return [Question(f"mta-sts.{domain}", "AAAA"), Question(f"*.{domain}", "MX")]
+    wildcard = f"*.{domain}"
+    return [
+        Question(f"mta-sts.{domain}", "AAAA"),
+        Question(wildcard, "TXT"),
+        Question(wildcard, "MX"),
+    ]
 
 
 def _reporting(domain: str, tlsa: dane.DomainLookup) -> tuple[str, ...]:
@@ -259,7 +262,7 @@ def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
 
     One that is an alias exists, whatever it leads to; what a wildcard answers does not.
     """
-    home, wildcard = yield _domainkey_questions(domain)
+    (home,) = yield (Question(f"_domainkey.{domain}", "TXT"),)
     named = (*scope.selectors, *scope.selectors_of.get(domain, ()))
     wanted = {key_name(one, domain): (one, source) for one, source in named}
     tries = scope.common_selectors and home.outcome is not Outcome.NO_NAME  # RFC 8020
@@ -267,6 +270,8 @@ def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
         wanted = _common(common_selectors(), domain) | wanted
     old = () if home.outcome is Outcome.NO_NAME else (f"_adsp._domainkey.{domain}",)
     answers = yield [Question(owner, "TXT") for owner in (*wanted, *old)]
+    # What answers for every selector: asked after those of which most do not exist.
+    (wildcard,) = yield (Question(f"*._domainkey.{domain}", "TXT"),)
     found = _existing(wanted, answers, wildcard)
     if tries:
         siblings = sibling_selectors()
@@ -293,8 +298,3 @@ def _existing(
         if source != "common"
         or ((answer.found or answer.aliases) and (answer.records, answer.aliases) != everyone)
     ]
-
-
-def _domainkey_questions(domain: str) -> tuple[Question, Question]:
-    """Whether there are keys at all, and what answers for every selector."""
-    return Question(f"_domainkey.{domain}", "TXT"), Question(f"*._domainkey.{domain}", "TXT")
