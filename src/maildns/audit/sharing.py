@@ -177,10 +177,9 @@ def _wrapped(value: Any) -> bytes:
 
 
 def _unwrapped(octets: bytes) -> Any:
-    # From a process of our own, both.
     if octets.startswith(_PLAIN):
-        return marshal.loads(memoryview(octets)[1:])  # noqa: S302
-    return pickle.loads(memoryview(octets)[1:])  # noqa: S301
+        return marshal.loads(memoryview(octets)[1:])  # noqa: S302 - from a process of our own
+    return pickle.loads(memoryview(octets)[1:])  # noqa: S301 - the same
 
 
 def _packed(audit: Audit) -> tuple[Any, ...]:
@@ -196,10 +195,10 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
         topic: [_row(one, number, others) for one in found] if found else ()
         for topic, found in audit.results.items()
     }
-    # Wrapped by themselves, for most of them are never looked at.
+    # Wrapped each by itself: what nobody looks at is never read, and the rest just then.
     return (
         audit.domain,
-        results,
+        _wrapped(results),
         _wrapped(pack(answers)),
         _wrapped(others) if others else b"",
     )
@@ -231,20 +230,10 @@ def _other(one: Evidence, number: dict[int, int], others: list[Evidence]) -> int
     return at
 
 
-class _Delivered(Audit):
-    """An audit that another process made; it is made whole as far as someone looks."""
+class _Shown:
+    """What results rest on, made whole when someone looks; it knows no result, which knows it."""
 
-    def __init__(
-        self,
-        job: Job,
-        domain: str,
-        results: dict[str, list[tuple[Any, ...]]],
-        answers: bytes,
-        others: bytes,
-    ) -> None:
-        self.domain = domain
-        self._job = job
-        self._rows = results
+    def __init__(self, answers: bytes, others: bytes) -> None:
         self._packed = answers, others
 
     @cached_property
@@ -252,41 +241,56 @@ class _Delivered(Audit):
         """All answers that there were."""
         return unpack(_unwrapped(self._packed[0]))
 
-    def shown(self, number: int) -> Evidence:
-        """The piece of evidence that rows count as *number*."""
-        return self.answers[number] if number >= 0 else self._others[-1 - number]
-
     @cached_property
-    def _others(self) -> list[Evidence]:
+    def others(self) -> list[Evidence]:
+        """What is no answer among them."""
         found: list[Evidence] = _unwrapped(self._packed[1])
         return found
+
+    def evidence(self, number: int) -> Evidence:
+        """The piece of evidence that rows count as *number*."""
+        return self.answers[number] if number >= 0 else self.others[-1 - number]
+
+
+class _Delivered(Audit):
+    """An audit that another process made; it is made whole as far as someone looks."""
+
+    def __init__(
+        self, job: Job, domain: str, results: bytes, answers: bytes, others: bytes
+    ) -> None:
+        self.domain = domain
+        self._job = job
+        self._rows = results
+        self._shown = _Shown(answers, others)
 
     @cached_property
     def results(self) -> Mapping[str, list[Result]]:
         """What each check came to, by topic."""
+        shown = self._shown
         return {
-            topic: [_delivered(self, row) for row in found] for topic, found in self._rows.items()
+            topic: [_delivered(shown, row) for row in found]
+            for topic, found in _unwrapped(self._rows).items()
         }
 
     @cached_property
     def facts(self) -> Facts:
         """All that was known when it was judged, gathered again from the answers that there were."""
         job = self._job
-        return Facts(run(gather(self.domain, job.scope), _Had(self.answers)), job.now)
+        return Facts(run(gather(self.domain, job.scope), _Had(self._shown.answers)), job.now)
 
 
 class _DeliveredResult(Result):
     """A result whose evidence is made whole when someone looks."""
 
-    __slots__ = ("audit", "which")
+    __slots__ = ("shown", "which")
 
-    audit: _Delivered
+    shown: _Shown
     which: list[int]
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What it rests on."""
-        return tuple(map(self.audit.shown, self.which))
+        return tuple(map(self.shown.evidence, self.which))
 
     def __reduce__(self) -> tuple[Any, ...]:
         whole = (self.rule, self.status, self.subject, self.says, self.evidence, self.fix)
@@ -296,12 +300,12 @@ class _DeliveredResult(Result):
 _draft_result = unlocked(_DeliveredResult)
 
 
-def _delivered(audit: _Delivered, row: tuple[Any, ...]) -> Result:
+def _delivered(shown: _Shown, row: tuple[Any, ...]) -> Result:
     made = _draft_result()
     made.rule, word, made.subject, made.says, made.which, fix, made.note = row
     made.status = _STATUSES[word]
     made.fix = Fix(*fix) if fix else None
-    made.audit = audit
+    made.shown = shown
     made.__class__ = _DeliveredResult
     result: Result = made
     return result
