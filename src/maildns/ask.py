@@ -23,7 +23,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from maildns.dnsdata import Rdata, RRset
-from maildns.frozen import quickly
+from maildns.frozen import unlocked
 
 R = TypeVar("R")
 
@@ -187,21 +187,24 @@ class Answer:
         return self.aliases[-1] if self.aliases else self.question.name
 
 
-_make_answer = quickly(Answer)
+# An empty answer, to be filled in a hurry.
+draft_answer = unlocked(Answer)
 
 
 def told_again(answer: Answer, question: Question, ttl_seconds: int | None) -> Answer:
     """*answer* to another question that it answers just as well, or at another time."""
-    return _make_answer(
-        question,
-        answer.outcome,
-        answer.records,
-        ttl_seconds,
-        answer.dnssec,
-        answer.aliases,
-        answer.detail,
-        answer.seen,
-    )
+    told = draft_answer()
+    told.question = question
+    told.outcome = answer.outcome
+    told.records = answer.records
+    told.ttl_seconds = ttl_seconds
+    told.dnssec = answer.dnssec
+    told.aliases = answer.aliases
+    told.detail = answer.detail
+    told.seen = answer.seen
+    told.__class__ = Answer
+    made: Answer = told
+    return made
 
 
 Questions: TypeAlias = Sequence[Question]

@@ -193,35 +193,56 @@ class Errands:
         return number
 
     def _flush(self) -> None:
-        while self._to_send and self._flying < self._in_flight:
-            errand = self._to_send.popleft()
-            if errand.send is None:
-                if errand.route is None:
-                    self._begin(errand)
-                elif not self._fly(errand, errand.route, errand.body):
-                    return
-            elif errand.send.transport is not Transport.UDP:
-                self._go_elsewhere(errand, errand.send)
-            else:
-                route = self._datagrams.route(errand.send.server)
-                if not self._fly(errand, route, errand.send.query.to_wire()[2:]):
-                    return
+        """Send what there is room for; what is alike goes together."""
+        alike: dict[tuple[Route[Errand], int], list[Errand]] = {}
+        room = self._in_flight - self._flying
+        to_send, together = self._to_send, self._datagrams.together
+        while to_send and room > 0:
+            errand = to_send.popleft()
+            route = self._route(errand)
+            if route is None:
+                continue
+            room -= 1
+            kind = (route, len(errand.body))
+            group = alike.get(kind)
+            if group is None or len(group) >= together:
+                if group is not None:
+                    self._fly(route, group)
+                alike[kind] = group = []
+            group.append(errand)
+        for (route, _), group in alike.items():
+            self._fly(route, group)
 
-    def _fly(self, errand: Errand, route: Route[Errand], body: bytes) -> bool:
-        """Send a datagram; false when the socket is full, and nothing goes for now."""
+    def _route(self, errand: Errand) -> Route[Errand] | None:
+        """Where the errand's `body` goes; None when it goes by another way, or not yet."""
+        send = errand.send
+        if send is None:
+            if errand.route is None:
+                self._begin(errand)
+            return errand.route
+        if send.transport is not Transport.UDP:
+            self._go_elsewhere(errand, send)
+            return None
+        errand.body = send.query.to_wire()[2:]
+        return self._datagrams.route(send.server)
+
+    def _fly(self, route: Route[Errand], errands: list[Errand]) -> None:
+        """Send datagrams; they wait for the next turn when the socket is full."""
         try:
-            channel, identity = self._datagrams.send(route, body, errand)
+            channel, identities = self._datagrams.send(route, errands)
         except BlockingIOError:
-            self._to_send.appendleft(errand)
-            return False
+            self._to_send.extendleft(reversed(errands))
+            return
         except OSError as error:
-            self._fail(errand, route.server, error)
-            return True
-        errand.sent = now = time.monotonic()
-        errand.until = now + errand.seconds
-        self._timers[errand.seconds].append((errand.until, channel, identity, errand))
-        self._flying += 1
-        return True
+            for errand in errands:
+                self._fail(errand, route.server, error)
+            return
+        now = time.monotonic()
+        for errand, identity in zip(errands, identities, strict=True):
+            errand.sent = now
+            errand.until = until = now + errand.seconds
+            self._timers[errand.seconds].append((until, channel, identity, errand))
+        self._flying += len(errands)
 
     def _go_elsewhere(self, errand: Errand, send: Send) -> None:
         if self._elsewhere is None:

@@ -19,10 +19,11 @@ from maildns.ask import (
     Outcome,
     Question,
     Seen,
+    draft_answer,
     told_again,
 )
 from maildns.dnsdata import Cname, Rdata, RRset, is_within
-from maildns.frozen import quickly, unlocked
+from maildns.frozen import unlocked
 from maildns.net import wire
 
 MAX_ALIASES = 16
@@ -94,9 +95,6 @@ class Asked:
 # The manners in which was asked, and the answers: each a tuple of plain values, or whole.
 Packed: TypeAlias = tuple[list[tuple[Any, ...]], list[Any]]
 
-_answer = quickly(Answer)
-
-
 def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> Answer | None:
     """
     What *octets* say to the question *asked*; None where that is not plain.
@@ -108,37 +106,60 @@ def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> A
     status = manner.status(octets[2] << 8 | octets[3])
     if status is None:
         return None
-    aliases: list[str] = []
+    rcode = octets[3] & wire.RCODE
+    aliases: tuple[str, ...] = ()
     records: tuple[Rdata, ...] = ()
     ttl = wire.denial(octets, question[0], asked.section)
     if ttl is None:
-        found = _read(asked, octets, aliases)
+        found = _sole(asked, octets) or _read(asked, octets)
         if found is None:
             return None
-        records, ttl = found
-    outcome, detail = _FOUND, ""
-    rcode = octets[3] & wire.RCODE
-    if not records:
-        outcome = _NO_NAME if rcode else _NO_DATA
-        detail = manner.server
-    elif rcode:
-        return None
-    seen = _evidence(question, manner, octets, milliseconds, at)
-    return _answer(question, outcome, records, ttl, status, tuple(aliases), detail, seen)
+        records, ttl, aliases = found
+        if records and rcode:
+            return None
+    answer = draft_answer()
+    if records:
+        answer.outcome, answer.detail = _FOUND, ""
+    else:
+        answer.outcome, answer.detail = _NO_NAME if rcode else _NO_DATA, manner.server
+    answer.question = question
+    answer.records = records
+    answer.ttl_seconds = ttl
+    answer.dnssec = status
+    answer.aliases = aliases
+    answer.seen = _evidence(question, manner, octets, milliseconds, at)
+    answer.__class__ = Answer
+    made: Answer = answer
+    return made
 
 
-def _read(asked: Asked, octets: bytes, aliases: list[str]) -> tuple[tuple[Rdata, ...], int] | None:
-    """The records at the end of the *aliases*, which this fills, and the TTL of the whole."""
+# The records at the end of the aliases, the TTL of the whole, and the aliases.
+_Found: TypeAlias = tuple[tuple[Rdata, ...], int, tuple[str, ...]]
+
+
+def _sole(asked: Asked, octets: bytes) -> _Found | None:
+    """What most replies that have something hold: one record, of the type and at the name asked for."""
+    sole = wire.sole_record(octets, asked.question[0], asked.section)
+    return None if sole is None else ((sole[0],), sole[1], ())
+
+
+def _read(asked: Asked, octets: bytes) -> _Found | None:
     name, section = asked.question[0], asked.section
     message = wire.parse_answer(octets, name, section)
     if message is None or message.rcode != octets[3] & wire.RCODE:
         return None
+    aliases: list[str] = []
     found = _walk(message, name, section[-4] << 8 | section[-3], asked.manner, aliases)
-    if found is None or found[0]:
-        return found
-    whole = wire.parse(octets, name, section)
-    negative = _negative_ttl(whole, aliases[-1] if aliases else name) if whole else None
-    return None if negative is None else ((), min(found[1], negative))
+    if found is None:
+        return None
+    records, ttl = found
+    if not records:
+        whole = wire.parse(octets, name, section)
+        negative = _negative_ttl(whole, aliases[-1] if aliases else name) if whole else None
+        if negative is None:
+            return None
+        ttl = min(ttl, negative)
+    return records, ttl, tuple(aliases)
 
 
 def _is_plain(flags: int, manner: Manner) -> bool:
@@ -190,8 +211,16 @@ def _walk(
             return None
         least = min(least, ttl)
     if len(records) > 1:
-        return None if rdtype in _ONE_ONLY else (tuple(sorted(set(records), key=str)), least)
+        return None if rdtype in _ONE_ONLY else (_in_order(records), least)
     return tuple(records), least
+
+
+def _in_order(records: list[Rdata]) -> tuple[Rdata, ...]:
+    """Sorted by their text, each once; what has another text is another record."""
+    by_text = {str(record): record for record in records}
+    if len(by_text) < len(records):
+        return tuple(sorted(set(records), key=str))
+    return tuple(by_text[text] for text in sorted(by_text))
 
 
 def _negative_ttl(message: wire.Message, owner: str) -> int | None:

@@ -32,6 +32,7 @@ from maildns.dnsdata import (
     Tlsa,
     Txt,
 )
+from maildns.frozen import quickly
 
 HEADER_OCTETS = 12
 RESPONSE, AUTHORITATIVE, CUT, RECURSION_WANTED = 0x8000, 0x0400, 0x0200, 0x0100
@@ -49,6 +50,7 @@ _PRIORITIES = struct.Struct("!HHH")
 # Of a name that has one spelling only: no escapes, no capitals to be kept.
 _PLAIN = re.compile(rb"[a-zA-Z0-9_*.-]+")
 _PLAIN_LABEL = re.compile(r"[a-z0-9_*-]{1,63}")
+_AT_QUESTION = b"\xc0\x0c"  # a pointer to the name asked for
 _OPT = struct.Struct("!BHHIH")
 _PAYLOAD = 1232  # RFC 9715 section 3.1
 _DNSSEC_OK = 0x8000
@@ -252,9 +254,12 @@ def denial(octets: bytes, name: str, question: bytes) -> int | None:
         return None
     at = HEADER_OCTETS + len(question)
     try:
+        root = not octets[at]
+        if root:
+            at -= 1  # its name is one octet shorter than a pointer
         pointer, rdtype, rdclass, ttl, length = _OWNED.unpack_from(octets, at)
         target = pointer - 0xC000
-        if target != HEADER_OCTETS and not (target > 0 and _in_question(name, target)):
+        if not (root or target == HEADER_OCTETS or (target > 0 and _in_question(name, target))):
             return None
         end = at + 12 + length
         minimum = _minimum(octets[at + 12 : end])
@@ -266,6 +271,32 @@ def denial(octets: bytes, name: str, question: bytes) -> int | None:
     except _ODD:
         return None
     return min(ttl if ttl < 0x80000000 else 0, minimum)
+
+
+def sole_record(octets: bytes, name: str, question: bytes) -> tuple[Rdata, int] | None:
+    """
+    The data and the TTL of the one answer record of a reply, of the name and type asked for.
+
+    None of any other reply, which is for `parse`; so is one with an extended rcode.
+    """
+    if octets[6:8] != b"\0\1" or octets[2] & _OPCODE_HIGH:
+        return None
+    at = HEADER_OCTETS + len(question)
+    try:
+        if octets[at : at + 6] != _AT_QUESTION + question[-4:]:
+            return None
+        _, rdtype, _, ttl, length = _OWNED.unpack_from(octets, at)
+        end = at + 12 + length
+        others = (octets[8] << 8 | octets[9]) + (octets[10] << 8 | octets[11])
+        reader = _READERS.get(rdtype)
+        if reader is None or end > len(octets) or others > MAX_RECORDS:
+            return None
+        if _others(octets[end:], others) != 0:
+            return None
+        data = reader(octets, at + 12, end, {HEADER_OCTETS: name})
+    except _ODD:
+        return None
+    return data, ttl if ttl < 0x80000000 else 0
 
 
 def _records(octets: bytes, at: int, count: int, names: _Names) -> tuple[list[Raw], int, int]:
@@ -438,12 +469,15 @@ def _txt(octets: bytes, at: int, end: int, _: _Names) -> Rdata:
     return Txt(tuple(strings))
 
 
+_make_soa = quickly(Soa)
+
+
 def _soa(octets: bytes, at: int, end: int, names: _Names) -> Rdata:
     primary, at = _name(octets, at, names)
     mailbox, at = _name(octets, at, names)
     if at + 20 != end:
         raise _Odd
-    return Soa(primary, mailbox, *_FIVE.unpack_from(octets, at))
+    return _make_soa(primary, mailbox, *_FIVE.unpack_from(octets, at))
 
 
 def _srv(octets: bytes, at: int, end: int, names: _Names) -> Rdata:
