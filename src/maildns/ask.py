@@ -230,37 +230,44 @@ class Together:
         """The verdicts of *inquiries*, in their order; raises what one of them raises."""
         running: list[_Step] = [(at, one.send, None) for at, one in enumerate(inquiries)]
         verdicts: list[Any] = [None] * len(running)
-        while True:
-            running = [step for one in running if (step := self._advanced(one, verdicts))]
-            if not running:
-                return verdicts
-            new = self._unknown([one for _, _, asked in running for one in asked or ()])
-            if new:
+        while running:
+            wanted: dict[Question, None] = {}
+            running = self._advanced(running, verdicts, wanted)
+            if wanted and (new := self._spared(wanted)):
                 self._learn(new, (yield new))
+        return verdicts
 
     def run_groups(self, groups: Sequence[Sequence[Inquiry[Any]]]) -> Inquiry[list[list[Any]]]:
         """Like `run`, the verdicts in groups as the inquiries are."""
         verdicts = iter((yield from self.run([one for group in groups for one in group])))
         return [list(islice(verdicts, len(group))) for group in groups]
 
-    def _advanced(self, step: _Step, verdicts: list[Any]) -> _Step | None:
-        """One inquiry, taken as far as what is known carries it; None where it has ended."""
-        at, send, asked = step
+    def _advanced(
+        self, running: list[_Step], verdicts: list[Any], wanted: dict[Question, None]
+    ) -> list[_Step]:
+        """Take each as far as what is known carries it; those that wait for what is *wanted*."""
         known = self.known.get
-        try:
-            if asked is None:
-                asked = send(None)
-            while all(answers := list(map(known, asked))):
-                asked = send(answers)
-        except StopIteration as stop:
-            verdicts[at] = stop.value
-            return None
-        return at, send, asked
+        waiting: list[_Step] = []
+        for at, send, before in running:
+            try:
+                asked = send(None) if before is None else before
+                # Most ask one thing at a time.
+                while all(
+                    had := (known(asked[0]),) if len(asked) == 1 else list(map(known, asked))
+                ):
+                    asked = send(had)
+            except StopIteration as stop:
+                verdicts[at] = stop.value
+            else:
+                waiting.append((at, send, asked))
+                for one in asked:
+                    wanted[one] = None
+        return waiting
 
-    def _unknown(self, questions: Questions) -> list[Question]:
-        """Those of *questions* that must be asked, each once."""
+    def _spared(self, wanted: dict[Question, None]) -> list[Question]:
+        """Those of *wanted* that must be asked; others that were not known become so."""
         known, gone = self.known, self._gone
-        new = [one for one in dict.fromkeys(questions) if one not in known]
+        new = [one for one in wanted if one not in known]
         if gone.keys().isdisjoint(map(_name_of, new)):
             return new
         asked = []
@@ -274,11 +281,12 @@ class Together:
         return asked
 
     def _learn(self, questions: Questions, answers: Answers) -> None:
-        self.known.update(zip(questions, answers, strict=True))
+        known, there = self.known, self._there
         for one, answer in zip(questions, answers, strict=True):
+            known[one] = answer
             outcome = answer.outcome
             if outcome is _FOUND or outcome is _NO_DATA:
-                self._there.add(one[0])
+                there.add(one[0])
             # What an alias leads to does not exist, but the alias does; one server may be wrong.
             elif outcome is _NO_NAME and not answer.aliases and len(one) == _PLAIN_WORDS:
                 name = one[0]

@@ -12,7 +12,7 @@ import pytest
 from maildns.ask import Outcome
 from maildns.audit.checking import check_domain, check_domains
 from maildns.audit.sharing import processes_for
-from maildns.errors import RecordSyntaxError
+from maildns.errors import MaildnsError, RecordSyntaxError
 from maildns.lab import LabServer
 from maildns.net.resolver import Resolver
 
@@ -129,6 +129,25 @@ def test_nothing_runs_on_when_nobody_wants_more(lab):
     next(audits)
     audits.close()
     assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_is_no_end_of_the_work(silent):
+    """As the system does when memory is short: its domains must not be missing without a word."""
+    resolver = Resolver(servers=[f"127.0.0.1:{silent}"], timeout_seconds=5, tries=1)
+    audits = check_domains(DOMAINS[:4], resolver, processes=2, deadline_seconds=60)
+    killer = threading.Thread(target=kill_one_soon)
+    killer.start()
+    with pytest.raises(MaildnsError, match="ended from outside"):
+        list(audits)
+    killer.join()
+    assert multiprocessing.active_children() == []
+
+
+def kill_one_soon():
+    until = time.monotonic() + 30
+    while not multiprocessing.active_children() and time.monotonic() < until:
+        time.sleep(0.01)
+    multiprocessing.active_children()[0].kill()
 
 
 def test_few_domains_are_not_worth_a_process():

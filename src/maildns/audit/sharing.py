@@ -14,21 +14,22 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import maildns.audit.checks as _registered  # noqa: F401 - its import registers the checks
-from maildns.ask import Answer, Outcome, Question
+from maildns.ask import Answer, Inquiry, Outcome, Question
 from maildns.audit.facts import Facts
 from maildns.audit.gathering import Scope, gather
 from maildns.audit.registry import judge
 from maildns.audit.result import Evidence, Result, Status
 from maildns.audit.selectors import common_selectors
+from maildns.errors import MaildnsError
 from maildns.finding import Fix
 from maildns.frozen import unlocked
 from maildns.net.bulk import IN_FLIGHT, run_in_batches
@@ -36,6 +37,8 @@ from maildns.net.drivers import run
 from maildns.net.quick import pack, unpack
 from maildns.net.resolver import Resolver
 from maildns.protocols.dmarc.older import registered_domain
+
+T = TypeVar("T")
 
 WORTH_A_PROCESS = 150  # domains; starting one costs as much as checking some dozens
 MAX_PROCESSES = 8
@@ -73,17 +76,24 @@ class Job:
     deadline_seconds: float
     in_flight: int = IN_FLIGHT
 
-    def check(self, names: Sequence[str]) -> Iterator[list[Audit]]:
+    def check(self, names: Iterable[str]) -> Iterator[list[Audit]]:
         """Check them in this process; those that are done at the same moment come together."""
+        return self.run(self.inquiry(one) for one in names)
+
+    def run(self, inquiries: Iterable[Inquiry[T]]) -> Iterator[list[T]]:
+        """The verdicts of *inquiries*, in the order in which they are had."""
         batches = run_in_batches(
-            (gather(one, self.scope) for one in names),
+            inquiries,
             self.resolver,
             in_flight=self.in_flight,
             deadline_seconds=self.deadline_seconds,
         )
-        for batch in batches:
-            whole = [Facts(facts, self.now) for _, facts in batch]
-            yield [Audit(facts.domain, judge(facts), facts) for facts in whole]
+        return ([verdict for _, verdict in batch] for batch in batches)
+
+    def inquiry(self, name: str) -> Inquiry[Audit]:
+        """What is done for one of them; judged at once, while what came is at hand."""
+        facts = Facts((yield from gather(name, self.scope)), self.now)
+        return Audit(facts.domain, judge(facts), facts)
 
 
 def processes_for(domains: int) -> int:
@@ -96,7 +106,8 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
     """
     Check *names* by so many *processes*, and yield each as it is done.
 
-    Raises what one of them raised. None of them outlives the iterator.
+    Each takes the next name as it has room, so that all are done at the same time. Raises what one
+    of them raised, and `MaildnsError` when one is killed. None of them outlives the iterator.
     """
     # A fork of several threads may hold locks for ever; where there is but one, it is the fastest.
     alone = sys.platform == "linux" and threading.active_count() == 1
@@ -106,13 +117,12 @@ def shared(job: Job, names: Sequence[str], processes: int) -> Iterator[Audit]:
     part = Job(
         job.resolver, job.scope, job.now, job.deadline_seconds, max(1, job.in_flight // processes)
     )
+    taken = context.Value("Q", 0)
     running: dict[Connection, Any] = {}
     try:
-        for number in range(processes):
+        for _ in range(processes):
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
-                target=_work, args=(theirs, part, names[number::processes]), daemon=True
-            )
+            process = context.Process(target=_work, args=(theirs, part, names, taken), daemon=True)
             process.start()
             theirs.close()
             running[ours] = process
@@ -139,6 +149,11 @@ def _received(job: Job, connection: Connection, running: dict[Connection, Any]) 
         process = running.pop(connection)
         connection.close()
         process.join()
+        if process.exitcode:
+            raise MaildnsError(
+                f"a process that checks domains was ended from outside ({process.exitcode});"
+                " is there too little memory?"
+            ) from None
         return
     if isinstance(said, BaseException):
         raise said
@@ -146,19 +161,34 @@ def _received(job: Job, connection: Connection, running: dict[Connection, Any]) 
         yield _Delivered(job, *one)
 
 
-def _work(connection: Connection, job: Job, names: Sequence[str]) -> None:
-    """What another process does."""
+def _work(connection: Connection, job: Job, names: Sequence[str], taken: Any) -> None:
+    """What another process does; *taken* counts those of *names* that somebody has begun."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
     # What was there before is here to stay, and what comes is mostly freed without a collector.
     gc.freeze()
     gc.set_threshold(400_000, 20, 100)
     try:
-        for batch in job.check(names):
-            connection.send_bytes(_wrapped([_packed(audit) for audit in batch]))
+        for batch in job.run(_delivery(job, one) for one in _next(names, taken)):
+            connection.send_bytes(_wrapped(batch))
     except BrokenPipeError:
         return
     except Exception as error:  # noqa: BLE001 - raised where it is read
         connection.send_bytes(_PICKLED + pickle.dumps(error))
+
+
+def _next(names: Sequence[str], taken: Any) -> Iterator[str]:
+    while True:
+        with taken.get_lock():
+            at = taken.value
+            taken.value = at + 1
+        if at >= len(names):
+            return
+        yield names[at]
+
+
+def _delivery(job: Job, name: str) -> Inquiry[tuple[Any, ...]]:
+    """Check a domain and pack what came of it, while it is at hand."""
+    return _packed((yield from job.inquiry(name)))
 
 
 # --- handing over ---------------------------------------------------------------------
@@ -205,12 +235,10 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
 
 
 def _row(result: Result, number: dict[int, int], others: list[Evidence]) -> tuple[Any, ...]:
-    which = [number.get(id(one), -1) for one in result.evidence]
-    if -1 in which:
-        which = [
-            number[id(one)] if id(one) in number else _other(one, number, others)
-            for one in result.evidence
-        ]
+    which = []
+    for one in result.evidence:
+        at = number.get(id(one))
+        which.append(_other(one, number, others) if at is None else at)
     fix = result.fix
     return (
         result.rule,

@@ -78,13 +78,13 @@ def run_in_batches(
 
 @dataclass(slots=True, eq=False)
 class _Task(Generic[R]):
-    """One inquiry, and the answers of its present round, of which `missing` are not there yet."""
+    """One inquiry, and the `questions` of its present round, of which `missing` lack an answer."""
 
     index: int
     inquiry: Inquiry[R]
     until: float
+    questions: Questions = ()
     answers: list[Answer | None] = field(default_factory=list)
-    errands: list[tuple[int, Errand]] = field(default_factory=list)
     missing: int = 0
     rounds: int = 0
     late: bool = False
@@ -157,22 +157,22 @@ class _Running(Generic[R]):
             raise UsageError(f"the inquiry asked {MAX_ROUNDS} times and did not end")
         now = time.monotonic()
         cached, on_way = self._cache.get, self._on_way
+        task.questions = questions
         task.answers = answers = []
-        task.errands = waiting = []
+        missing = 0
         for place, question in enumerate(questions):
             answer = cached(question, now)
             if answer is None and task.late:
                 answer = late(question)
             answers.append(answer)
-            if answer is not None:
-                continue
-            errand = on_way.get(question)
-            if errand is None:
-                on_way[question] = errand = self._errands.start(question)
-            errand.waiters.append((task, place))
-            waiting.append((place, errand))
-        task.missing = len(waiting)
-        return bool(waiting)
+            if answer is None:
+                errand = on_way.get(question)
+                if errand is None:
+                    on_way[question] = errand = self._errands.start(question)
+                errand.waiters.append((task, place))
+                missing += 1
+        task.missing = missing
+        return missing > 0
 
     def _settle(self, errand: Errand, answer: Answer, now: float) -> None:
         """Give an answer to all who wait for it."""
@@ -199,10 +199,10 @@ class _Running(Generic[R]):
             if task.ended:
                 continue
             task.late = True
-            for place, errand in task.errands:
+            for place, question in enumerate(task.questions):
                 if task.answers[place] is None:
-                    errand.waiters.remove((task, place))
-                    task.answers[place] = late(errand.question)
+                    self._on_way[question].waiters.remove((task, place))
+                    task.answers[place] = late(question)
             self._advance(task)
 
 

@@ -95,6 +95,7 @@ class Asked:
 # The manners in which was asked, and the answers: each a tuple of plain values, or whole.
 Packed: TypeAlias = tuple[list[tuple[Any, ...]], list[Any]]
 
+
 def understand(asked: Asked, octets: bytes, milliseconds: float, at: float) -> Answer | None:
     """
     What *octets* say to the question *asked*; None where that is not plain.
@@ -316,25 +317,27 @@ def pack(answers: Iterable[Answer]) -> Packed:
 
     Of a reply its octets are the least that tells all.
     """
-    manners: dict[int, tuple[int, Manner]] = {}
+    manners: list[Manner] = []
+    number: dict[int, int] = {}
     rows: list[Any] = []
     for answer in answers:
         seen = answer.seen
         if not isinstance(seen, Evidence):
             rows.append(answer)
             continue
-        manner, asked = seen.manner, seen.question
-        known = manners.get(id(manner))
-        if known is None:
-            known = manners[id(manner)] = len(manners), manner
+        asked, manner = seen.question, seen.manner
+        which = number.get(id(manner))
+        if which is None:
+            which = number[id(manner)] = len(manners)
+            manners.append(manner)
         # What is asked of one server itself has more words; some answers are to several questions.
         words: tuple[str, ...] = asked
         more = None
         if len(words) > 2 or answer.question != asked:
             more = words[2:], tuple(answer.question)
-        times = (seen.milliseconds, seen.at, answer.ttl_seconds)
-        rows.append((known[0], asked[0], asked[1], seen.whole, *times, more))
-    return [manner.packed for _, manner in manners.values()], rows
+        ttl, took = answer.ttl_seconds, seen.milliseconds
+        rows.append((which, words[0], words[1], seen.whole, took, seen.at, ttl, more))
+    return [manner.packed for manner in manners], rows
 
 
 def unpack(packed: Packed) -> list[Answer]:

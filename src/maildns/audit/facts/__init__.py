@@ -75,10 +75,11 @@ class DnsFacts:
     def answer(self, name: str, rrtype: str) -> Answer:
         """The answer to a question; `UNREACHABLE` for one that was never put."""
         answers: Mapping[Any, Answer] = self.answers  # a question equals the tuple that it is
-        known = answers.get((name, rrtype))
-        if known is not None:
-            return known
-        return Answer(Question(name, rrtype), Outcome.UNREACHABLE, detail="it was not asked")
+        try:
+            return answers[name, rrtype]
+        except KeyError:
+            question = Question(name, rrtype)
+            return Answer(question, Outcome.UNREACHABLE, detail="it was not asked")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The TXT records at *name*, as text."""
