@@ -15,7 +15,7 @@ from maildns.ask import Answer, Inquiry, Outcome, Question, Together, told_again
 from maildns.audit.facts import DnsFacts, SelectorFacts
 from maildns.audit.facts.dnssec import ask_dnssec, direct_dnssec
 from maildns.audit.facts.zone import ZoneFacts, ask_servers, zone_facts
-from maildns.audit.live import live_questions
+from maildns.audit.live import document_hosts, live_questions, service_owners
 from maildns.audit.selectors import common_selectors, sibling_selectors
 from maildns.dnsdata import name
 from maildns.frozen import quickly
@@ -85,7 +85,9 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
                 _zone_and_servers(domain, zone, policy_host, scope),
                 _ask_mail_hosts(_report_hosts(record)),
                 live_questions(
-                    domain, mail.names, has_policy=sts.record is not None, picture=picture
+                    () if absent else service_owners(domain),
+                    (policy_host, *document_hosts(picture)),
+                    mail.names,
                 ),
                 _ask(_later_questions(domain)),
             ],
@@ -113,6 +115,7 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
         helo_spf=dict(zip(ips, helo, strict=True)),
         caa=dict(zip(certified, permitted, strict=True)),
         zone=zone,
+        exists=_exists(domain, together.known),
         own_spf=dict(zip(own, sent, strict=True)),
     )
 
@@ -201,6 +204,14 @@ def _zone_and_servers(
 
 def _ask(questions: Sequence[Question]) -> Inquiry[None]:
     yield tuple(questions)
+
+
+def _exists(domain: str, known: Mapping[Question, Answer]) -> bool | None:
+    """Whether there is such a domain; None where it cannot be known."""
+    answers = [known[Question(domain, rrtype)] for rrtype in ("MX", "TXT", "A")]
+    if any(one.outcome is Outcome.NO_NAME for one in answers):
+        return False
+    return None if all(one.failed for one in answers) else True
 
 
 def _addresses(mail: mx.MailHosts) -> tuple[tuple[str, IpAddress], ...]:

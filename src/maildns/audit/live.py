@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from maildns.ask import Answer, Inquiry, Question, question_of
+from maildns.ask import Answer, Inquiry, Question
 from maildns.audit.facts import DnsFacts
 from maildns.dnsdata import AAAA, A, Srv
 from maildns.errors import RecordSyntaxError
@@ -26,22 +26,22 @@ MAX_SERVICE_ADDRESSES: Final = 24  # of all announced services together
 MAX_TARGETS: Final = 4  # of one service; mail programs try hardly more
 
 
+def service_owners(domain: str) -> list[str]:
+    """The names at which *domain* announces its services to mail programs (RFC 6186)."""
+    return [f"{one.label}._tcp.{domain}" for one in SERVICES]
+
+
 def live_questions(
-    domain: str,
-    mail_hosts: Sequence[str],
-    *,
-    has_policy: bool = True,
-    picture: BimiLookup | None = None,
+    services: Sequence[str], web_hosts: Sequence[str], mail_hosts: Sequence[str]
 ) -> Inquiry[None]:
     """
-    Ask for the addresses of announced services and of web servers, and for TLSA records.
+    Ask for the addresses of web servers and of the services that are announced, and for TLSA records.
 
-    The web servers are those of the MTA-STS policy and of what the BIMI record *picture* names.
+    *services* are the names at which they may be, `service_owners`; a name that is empty is none.
     """
-    services = yield [question_of((f"{one.label}._tcp.{domain}", "SRV")) for one in SERVICES]
-    hosts = [record.target for answer in services for record in targets(answer)]
-    policy_host = [f"mta-sts.{domain}"] if has_policy else []
-    asked = dict.fromkeys([*hosts, *policy_host, *document_hosts(picture)])
+    answers = yield [Question(owner, "SRV") for owner in services]
+    hosts = [record.target for answer in answers for record in targets(answer)]
+    asked = [host for host in dict.fromkeys([*hosts, *web_hosts]) if host]
     yield [
         *(Question(host, rrtype) for host in asked for rrtype in ("A", "AAAA")),
         # Also where no sender asks for them, since the zone is not signed: to say so.

@@ -110,23 +110,21 @@ class Datagrams(Generic[T]):
         channels = route.channels
         if len(channels) < SOCKETS:
             channels.append(self._open(route))
-        channel = channels[self._draw() % len(channels)]
+        drawn = self._draw(len(waiting) + 1)
+        channel = channels[drawn.pop() % len(channels)]
         pending = channel.pending
-        taken: list[int] = []
-        for one in waiting:
-            identity = self._draw()
-            while identity in pending:
-                identity = self._draw()
+        for at, one in enumerate(waiting):
+            while drawn[at] in pending:
+                drawn[at] = self._draw(1)[0]
             one.peer = route.peer
-            pending[identity] = one
-            taken.append(identity)
+            pending[drawn[at]] = one
         try:
-            self._carry(route, channel.socket, taken, waiting)
+            self._carry(route, channel.socket, drawn, waiting)
         except OSError:
-            for identity in taken:
+            for identity in drawn:
                 del pending[identity]
             raise
-        return channel, taken
+        return channel, drawn
 
     def _carry(
         self, route: Route[T], by: socket.socket, identities: list[int], waiting: Sequence[T]
@@ -175,10 +173,13 @@ class Datagrams(Generic[T]):
         self._selector.register(opened, selectors.EVENT_READ, channel)
         return channel
 
-    def _draw(self) -> int:
-        if not self._random:
+    def _draw(self, count: int) -> list[int]:
+        """So many random numbers of 16 bits."""
+        if len(self._random) < count:
             self._random.extend(_DRAWN.unpack(os.urandom(_DRAWN.size)))
-        return self._random.pop()
+        drawn = self._random[-count:]
+        del self._random[-count:]
+        return drawn
 
 
 def _drain(channel: Channel[T]) -> Iterator[tuple[Channel[T], int, T, bytes]]:

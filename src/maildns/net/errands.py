@@ -199,9 +199,11 @@ class Errands:
         to_send, together = self._to_send, self._datagrams.together
         while to_send and room > 0:
             errand = to_send.popleft()
-            route = self._route(errand)
-            if route is None:
-                continue
+            route = errand.route
+            if route is None or errand.send is not None:
+                route = self._route(errand)
+                if route is None:
+                    continue
             room -= 1
             kind = (route, len(errand.body))
             group = alike.get(kind)
@@ -214,12 +216,11 @@ class Errands:
             self._fly(route, group)
 
     def _route(self, errand: Errand) -> Route[Errand] | None:
-        """Where the errand's `body` goes; None when it goes by another way, or not yet."""
+        """Where the datagram that its steps want goes; None when they want none, or have to begin."""
         send = errand.send
         if send is None:
-            if errand.route is None:
-                self._begin(errand)
-            return errand.route
+            self._begin(errand)
+            return None
         if send.transport is not Transport.UDP:
             self._go_elsewhere(errand, send)
             return None

@@ -46,7 +46,15 @@ def state_of(answers: Iterable[Answer]) -> DnssecStatus:
 
 def zone_state(facts: Facts) -> DnssecStatus:
     """What is known of the domain itself: bogus as well where its keys do not match the DS."""
-    state = state_of(facts.dns.answer(facts.domain, rrtype) for rrtype in _DOMAIN_TYPES)
+    return _state(facts, _domain_answers(facts))
+
+
+def _domain_answers(facts: Facts) -> list[Answer]:
+    return [facts.dns.answer(facts.domain, rrtype) for rrtype in _DOMAIN_TYPES]
+
+
+def _state(facts: Facts, answers: Sequence[Answer]) -> DnssecStatus:
+    state = state_of(answers)
     return DnssecStatus.BOGUS if state is not DnssecStatus.INSECURE and _mismatch(facts) else state
 
 
@@ -55,8 +63,8 @@ def chain(facts: Facts) -> Iterator[Result]:
     """Each name that mail depends on is signed, and its chain of trust holds."""
     if facts.dns.exists is False:
         return
-    answers = [facts.dns.answer(facts.domain, rrtype) for rrtype in _DOMAIN_TYPES]
-    state = zone_state(facts)
+    answers = _domain_answers(facts)
+    state = _state(facts, answers)
     half = state is DnssecStatus.INSECURE and (zone_keys(facts) or zone_ds(facts))
     if not half:  # what is missing is said of the delegation
         yield _judged(facts, facts.domain, state, answers)
@@ -160,11 +168,13 @@ def _mismatch(facts: Facts) -> str:
 @check("dnssec")
 def delegation(facts: Facts) -> Iterator[Result]:
     """The parent's DS records count, and match the zone's keys."""
-    state = zone_state(facts)
     apex = facts.dns.zone.apex
-    if state is DnssecStatus.BOGUS or not apex:
-        return
     anchors, found = zone_ds(facts), zone_keys(facts)
+    if not apex or not (anchors or found):
+        return
+    state = zone_state(facts)
+    if state is DnssecStatus.BOGUS:
+        return
     answer = facts.dns.answer(apex, "DS")
     if not anchors:
         if found and answer.void and state is not DnssecStatus.SECURE:

@@ -51,7 +51,8 @@ class DnsFacts:
     that fails everything; `addresses` the names of each address of a mail host; `caa` the records
     that decide for each name that needs a certificate; `helo_spf` the SPF verdict of each address
     of a mail host that calls itself by the host's name, `own_spf` that of the same address when it
-    sends in the domain's name; `reports` the TLS-RPT record of the domain and of each mail host with
+    sends in the domain's name; `exists` says whether there is such a domain, None where it cannot be
+    known; `reports` the TLS-RPT record of the domain and of each mail host with
     DANE.
     """
 
@@ -70,6 +71,7 @@ class DnsFacts:
     helo_spf: Mapping[tuple[str, IpAddress], SpfVerdict]
     caa: Mapping[str, CaaLookup]
     zone: ZoneFacts
+    exists: bool | None
     own_spf: Mapping[tuple[str, IpAddress], SpfVerdict] = field(default_factory=dict)
 
     def answer(self, name: str, rrtype: str) -> Answer:
@@ -85,18 +87,6 @@ class DnsFacts:
         """The TXT records at *name*, as text."""
         records = self.answer(name, "TXT").records
         return tuple(record.text for record in records if isinstance(record, Txt))
-
-    @property
-    def exists(self) -> bool | None:
-        """Whether there is such a domain; None where it cannot be known."""
-        exists = None
-        for rrtype in ("MX", "TXT", "A"):
-            answer = self.answer(self.domain, rrtype)
-            if answer.outcome is Outcome.NO_NAME:
-                return False
-            if not answer.failed:
-                exists = True
-        return exists
 
     @property
     def receives(self) -> bool:
@@ -147,7 +137,7 @@ class BimiDocuments:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    All that is known of a domain.
+    All that is known of `domain`.
 
     `talks` are the conversations with its mail hosts and the services that it announces, `policy`
     the fetched MTA-STS policy, `documents` what the BIMI record names: None where that was not asked
@@ -163,8 +153,7 @@ class Facts:
     views: Mapping[str, DnsFacts] = field(default_factory=dict)
     previous: Earlier | None = None
     documents: BimiDocuments | None = None
+    domain: str = field(init=False)
 
-    @property
-    def domain(self) -> str:
-        """The domain that is checked."""
-        return self.dns.domain
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "domain", self.dns.domain)
