@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from maildns.ask import Answer
 from maildns.finding import Finding, Fix, Rule, Severity
@@ -83,50 +83,52 @@ class Result:
 _draft = unlocked(Result)
 
 
-def _begun(
-    rule: str, status: Status, subject: str, says: str, evidence: tuple[Evidence, ...]
-) -> Any:
-    """A result that lacks its class; some dozens are made for each domain."""
-    made = _draft()
-    made.rule = rule
-    made.status = status
-    made.subject = subject
-    made.says = says
-    made.evidence = evidence
-    made.fix = None
-    made.note = False
-    return made
-
-
-def _made(begun: Any) -> Result:
-    begun.__class__ = Result
-    made: Result = begun
+def _made(
+    rule: str,
+    status: Status,
+    subject: str,
+    says: str,
+    evidence: tuple[Evidence, ...],
+    *,
+    fix: Fix | None = None,
+    note: bool = False,
+) -> Result:
+    """A result; some dozens are made for each domain."""
+    draft = _draft()
+    draft.rule = rule
+    draft.status = status
+    draft.subject = subject
+    draft.says = says
+    draft.evidence = evidence
+    draft.fix = fix
+    draft.note = note
+    draft.__class__ = Result
+    made: Result = draft
     return made
 
 
 def ok(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """The rule is kept; *says* tells what was seen."""
-    return _made(_begun(rule.id, _OK, subject, says, evidence))
+    return _made(rule.id, _OK, subject, says, evidence)
 
 
 def broken(
     rule: Rule, subject: str, says: str = "", *evidence: Evidence, fix: Fix | None = None
 ) -> Result:
     """The rule is broken: `BAD`, `WARN` or a note, by its severity."""
-    made = _begun(rule.id, _OF_SEVERITY[rule.severity], subject, says or rule.title, evidence)
-    made.fix = fix
-    made.note = rule.severity is _INFO
-    return _made(made)
+    severity, says = rule.severity, says or rule.title
+    status, note = _OF_SEVERITY[severity], severity is _INFO
+    return _made(rule.id, status, subject, says, evidence, fix=fix, note=note)
 
 
 def unknown(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """It could not be known; *says* tells why."""
-    return _made(_begun(rule.id, _UNKNOWN, subject, says, evidence))
+    return _made(rule.id, _UNKNOWN, subject, says, evidence)
 
 
 def not_applicable(rule: Rule, subject: str, says: str, *evidence: Evidence) -> Result:
     """There is nothing to check, or it was not asked for; *says* tells why."""
-    return _made(_begun(rule.id, _NOT_APPLICABLE, subject, says, evidence))
+    return _made(rule.id, _NOT_APPLICABLE, subject, says, evidence)
 
 
 def of_findings(
@@ -139,8 +141,6 @@ def of_findings(
     every domain that publishes it.
     """
     for finding in findings:
-        about = subject or finding.subject
-        made = _begun(finding.rule, _OF_SEVERITY[finding.severity], about, finding.says, evidence)
-        made.fix = finding.fix
-        made.note = finding.severity is _INFO
-        yield _made(made)
+        about, severity = subject or finding.subject, finding.severity
+        status, note = _OF_SEVERITY[severity], severity is _INFO
+        yield _made(finding.rule, status, about, finding.says, evidence, fix=finding.fix, note=note)

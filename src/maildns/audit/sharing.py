@@ -221,10 +221,7 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
     answers = list(audit.facts.dns.answers.values())
     number = {id(answer): at for at, answer in enumerate(answers)}
     others: list[Evidence] = []
-    results = {
-        topic: [_row(one, number, others) for one in found] if found else ()
-        for topic, found in audit.results.items()
-    }
+    results = {topic: _rows(found, number, others) for topic, found in audit.results.items()}
     # Wrapped each by itself: what nobody looks at is never read, and the rest just then.
     return (
         audit.domain,
@@ -234,21 +231,27 @@ def _packed(audit: Audit) -> tuple[Any, ...]:
     )
 
 
-def _row(result: Result, number: dict[int, int], others: list[Evidence]) -> tuple[Any, ...]:
-    which = []
-    for one in result.evidence:
-        at = number.get(id(one))
-        which.append(_other(one, number, others) if at is None else at)
-    fix = result.fix
-    return (
-        result.rule,
-        _WORDS[result.status],
-        result.subject,
-        result.says,
-        which,
-        None if fix is None else (fix.says, fix.record, fix.owner, fix.rrtype),
-        result.note,
-    )
+def _rows(
+    results: Iterable[Result], number: dict[int, int], others: list[Evidence]
+) -> list[tuple[Any, ...]]:
+    rows = []
+    for result in results:
+        which = []
+        for one in result.evidence:
+            at = number.get(id(one))
+            which.append(_other(one, number, others) if at is None else at)
+        fix = result.fix
+        row = (
+            result.rule,
+            _WORDS[result.status],
+            result.subject,
+            result.says,
+            which,
+            None if fix is None else (fix.says, fix.record, fix.owner, fix.rrtype),
+            result.note,
+        )
+        rows.append(row)
+    return rows
 
 
 def _other(one: Evidence, number: dict[int, int], others: list[Evidence]) -> int:

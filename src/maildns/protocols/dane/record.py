@@ -8,6 +8,7 @@ receiver of mail would drop it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from maildns.dnsdata import Tlsa, name
@@ -70,6 +71,11 @@ def owner_name(host: str, port: int = 25, transport: str = "tcp") -> str:
     >>> owner_name("mx.example.com")
     '_25._tcp.mx.example.com'
     """
+    return _owner_name(host, port, transport)
+
+
+@lru_cache(maxsize=4096)  # asked for by all who look at a host
+def _owner_name(host: str, port: int, transport: str) -> str:
     if not 0 < port < 65536:
         raise UsageError(f"{port} is not a port", "a port is a number from 1 to 65535")
     return name(f"_{port}._{transport}.{name(host)}")
