@@ -16,6 +16,8 @@ from maildns.errors import RecordSyntaxError
 from maildns.frozen import quickly
 
 _WSP = " \t\r\n"
+# As nearly all are written: white space before the name alone, none at the ends of the value.
+_USUAL = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9_.-]*)=([^ \t\r\n](?:[^\r\n]*[^ \t\r\n])?)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
@@ -48,13 +50,18 @@ def parse_tags(source: str) -> tuple[Tag, ...]:
     tags = []
     at = 0
     for piece in source.split(";"):
-        start, end = _trim(source, at, at + len(piece))
-        last = at + len(piece) >= len(source)
-        at += len(piece) + 1
-        if start < end:
-            tags.append(_parse_tag(source, start, end))
-        elif not last or not tags:
-            raise RecordSyntaxError("there is no tag here", source, (start, start + 1))
+        stop = at + len(piece)
+        usual = _USUAL.fullmatch(source, at, stop)
+        if usual:
+            name, value = usual.span(1), usual.span(2)
+            tags.append(_tag(usual[1], usual[2], (name[0], value[1]), value))
+        else:
+            start, end = _trim(source, at, stop)
+            if start < end:
+                tags.append(_parse_tag(source, start, end))
+            elif stop < len(source) or not tags:
+                raise RecordSyntaxError("there is no tag here", source, (start, start + 1))
+        at = stop + 1
     return tuple(tags)
 
 

@@ -134,6 +134,18 @@ def test_what_is_no_address_is_our_misuse(wrong):
         ("2002:c000:201::1", "addresses-unusable"),
         ("64:ff9b::808:808", "addresses-unusable"),
         ("::ffff:10.0.0.1", "addresses-private"),
+        ("::ffff:8.8.8.8", None),
+        ("198.18.0.1", "addresses-private"),  # RFC 2544: for measuring
+        ("192.0.0.8", "addresses-private"),  # RFC 7600
+        ("192.0.0.10", None),  # RFC 8155: a TURN server, anycast
+        ("192.88.99.1", "addresses-unusable"),  # RFC 7526
+        ("2001::1", "addresses-unusable"),  # Teredo
+        ("2001:2::1", "addresses-private"),  # RFC 5180: for measuring
+        ("2001:20::1", None),  # RFC 7343
+        ("2001:200::1", None),  # just behind what is set apart
+        ("100::1", "addresses-private"),  # RFC 6666: thrown away
+        ("5f00::1", "addresses-private"),  # RFC 9602
+        ("fec0::1", "addresses-private"),  # RFC 3879: of a site
     ],
 )
 def test_addresses_that_nobody_can_reach_are_named(address, rule):

@@ -79,9 +79,11 @@ def question_to_wire(name: str, rdtype: int) -> bytes | None:
     >>> question_to_wire("a.example", 1)
     b'\x01a\x07example\x00\x00\x01\x00\x01'
     """
+    if len(name) > MAX_NAME_TEXT:
+        return None
     label, _, above = name.partition(".")
     first, rest = _label_to_wire(label), _above_to_wire(above)
-    if first is None or rest is None or len(name) > MAX_NAME_TEXT:
+    if first is None or rest is None:
         return None
     return first + rest + _tail(rdtype)
 
@@ -95,10 +97,13 @@ def _label_to_wire(label: str) -> bytes | None:
 
 @lru_cache(maxsize=8192)
 def _above_to_wire(name: str) -> bytes | None:
-    """What stands behind the first label; the same for many names."""
-    found = [_label_to_wire(label) for label in name.split(".")] if name else []
-    plain = [one for one in found if one is not None]
-    return b"".join(plain) + b"\0" if len(plain) == len(found) else None
+    """What stands behind the first label; the same for many names, and what stands behind that for more."""
+    if not name:
+        return b"\0"
+    label, _, above = name.partition(".")
+    first = _label_to_wire(label)
+    rest = _above_to_wire(above) if first is not None else None
+    return None if first is None or rest is None else first + rest
 
 
 @lru_cache(maxsize=512)

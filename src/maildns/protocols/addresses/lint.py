@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, TypeAlias
 
 from maildns.dnsdata import name
@@ -100,7 +102,6 @@ def _spans(*networks: str) -> _Spans:
     return found
 
 
-_SHARED: Final = _spans("100.64.0.0/10")  # RFC 6598
 # RFC 5737, RFC 3849, RFC 9637
 _DOCUMENTATION: Final = _spans(
     "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"
@@ -113,6 +114,17 @@ _UNUSABLE: Final = _spans(
     "240.0.0.0/4",  # reserved (RFC 1112 section 4)
     # RFC 7526 (6to4 is retired), RFC 4380 (Teredo), RFC 6052 and RFC 8215 (NAT64)
     *("2002::/16", "192.88.99.0/24", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"),
+)
+# What else the registries of special-purpose addresses call not global (RFC 6890 and those after
+# it), and what they except from that.
+_NOT_GLOBAL: Final = _spans(
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),  # RFC 1918, RFC 6598
+    *("0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "100::/64", "100:0:0:1::/64", "2001::/23"),
+    *("5f00::/16", "fc00::/7", "fec0::/10"),
+)
+_GLOBAL: Final = _spans(
+    *("192.0.0.9/32", "192.0.0.10/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128"),
+    *("2001:3::/32", "2001:4:112::/48", "2001:20::/28", "2001:30::/28"),
 )
 _SPEAKS_OF_A_LINE: Final = re.compile(
     r"(?:^|[.-]|\d)(?:dyn|dynamic|dsl|[avsx]dsl|pool|pools|dhcp|dial|dialin|dialup|dip|ppp|pppoe|broadband"
@@ -133,15 +145,32 @@ def lint_address(address: str | IpAddress, subject: str = "") -> list[Finding]:
 
 
 def _special(address: IpAddress) -> Rule | None:
+    starts, verdicts = _ranges()[address.version]
+    return verdicts[bisect_right(starts, int(address)) - 1]
+
+
+@cache
+def _ranges() -> dict[int, tuple[list[int], list[Rule | None]]]:
+    """The address at which each verdict begins, and the verdict, which holds up to the next one."""
+    found: dict[int, tuple[list[int], list[Rule | None]]] = {}
+    for version, make in ((4, ipaddress.IPv4Address), (6, ipaddress.IPv6Address)):
+        every = (_DOCUMENTATION, _LOOPBACK, _UNUSABLE, _NOT_GLOBAL, _GLOBAL)
+        edges = {
+            edge for spans in every for low, high in spans[version] for edge in (low, high + 1)
+        }
+        starts = sorted({0, *edges} - {1 << make(0).max_prefixlen})
+        found[version] = starts, [_weighed(make(start)) for start in starts]
+    return found
+
+
+def _weighed(address: IpAddress) -> Rule | None:
     if _is_in(address, _DOCUMENTATION):
         return DOCUMENTATION
     if _is_in(address, _LOOPBACK):
         return LOOPBACK
     if _is_in(address, _UNUSABLE):
         return UNUSABLE
-    if address.is_private or _is_in(address, _SHARED):
-        return PRIVATE
-    return None if address.is_global else UNUSABLE
+    return PRIVATE if _is_in(address, _NOT_GLOBAL) and not _is_in(address, _GLOBAL) else None
 
 
 def _is_in(address: IpAddress, spans: _Spans) -> bool:

@@ -110,6 +110,8 @@ def _scheme(uri: str) -> str:
 
 def _address(uri: str) -> str:
     written = uri.partition(":")[2].partition("?")[0]
+    if "%" not in written:
+        return written
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), written)
 
 
@@ -208,7 +210,7 @@ def parse(text: str) -> DmarcRecord:
                     ^^^^^
     """
     version = _check_version(text)
-    tags = tuple(_lowered(tag) for tag in parse_tags(text))
+    tags = tuple(map(_lowered, parse_tags(text)))
     refuse_doubles(tags, text)
     values: dict[str, Any] = {}
     unknown = []
@@ -261,8 +263,9 @@ def read_leniently(text: str) -> Reading | None:
 
 def read_as_rfc7489(text: str) -> Reading | None:
     """Like `read_leniently`, by a reader to whom `np`, `t` and `psd` are unknown tags."""
-    if not is_dmarc(text):
-        return None
+    reading = read_leniently(text)
+    if reading is None or _NEW_TAGS.isdisjoint(reading.record.published):
+        return reading
     return _read(text, _NEW_TAGS) if len(text) > 1000 else _read_cached(text, _NEW_TAGS)
 
 
@@ -443,7 +446,7 @@ def _uri(text: str) -> ReportUri:
         raise _ValueFault(
             "this character must be written as % and two hex digits", bad.start(), bad.end()
         )
-    limit = _SIZE.fullmatch(size)
+    limit = _SIZE.fullmatch(size) if mark else None
     if mark and limit is None:  # RFC 9989 section 4.8: "!" in a URI is encoded
         problem = "after ! stands a size such as 10m; an exclamation mark of the URI is %21"
         raise _ValueFault(problem, len(uri), len(text))
