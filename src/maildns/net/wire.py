@@ -79,13 +79,17 @@ def question_to_wire(name: str, rdtype: int) -> bytes | None:
     >>> question_to_wire("a.example", 1)
     b'\x01a\x07example\x00\x00\x01\x00\x01'
     """
-    if len(name) > MAX_NAME_TEXT:
-        return None
-    label, _, above = name.partition(".")
-    first, rest = _label_to_wire(label), _above_to_wire(above)
-    if first is None or rest is None:
-        return None
-    return first + rest + _tail(rdtype)
+    labels = _labels_to_wire(name) if len(name) <= MAX_NAME_TEXT else None
+    return None if labels is None else labels + _tail(rdtype)
+
+
+def _labels_to_wire(name: str) -> bytes | None:
+    label, dot, above = name.partition(".")
+    first = _label_to_wire(label)
+    if first is None or not dot:
+        return first and first + b"\0"
+    rest = _above_to_wire(above)
+    return rest and first + rest
 
 
 @lru_cache(maxsize=8192)
@@ -95,15 +99,8 @@ def _label_to_wire(label: str) -> bytes | None:
     return bytes((len(label),)) + label.encode("ascii")
 
 
-@lru_cache(maxsize=8192)
-def _above_to_wire(name: str) -> bytes | None:
-    """What stands behind the first label; the same for many names, and what stands behind that for more."""
-    if not name:
-        return b"\0"
-    label, _, above = name.partition(".")
-    first = _label_to_wire(label)
-    rest = _above_to_wire(above) if first is not None else None
-    return None if first is None or rest is None else first + rest
+# What stands behind the first label: the same for many names, and what stands behind that for more.
+_above_to_wire = lru_cache(maxsize=8192)(_labels_to_wire)
 
 
 @lru_cache(maxsize=512)
