@@ -15,6 +15,7 @@ by itself, which checkdmarc does not do.
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import checkdmarc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dns.nameserver import Do53Nameserver
 
 from maildns.ask import Question
@@ -89,7 +91,7 @@ mail A {mail}
 spare A {spare}
 _dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@{domain}"
 _smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@{domain}"
-mail._domainkey TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+mail._domainkey TXT "v=DKIM1; k=ed25519; p={key}"
 """
 STS = '_mta-sts TXT "v=STSv1; id=2026010101"\n'
 
@@ -183,11 +185,19 @@ def zones(domains: Sequence[str], more: str = "") -> dict[str, str]:
             name: f"{first}.{net}.{high}.{low + 1}"
             for net, name in enumerate(("mail", "web", "spare"), start=1)
         }
-        found[domain] = DOMAIN.format(domain=domain, number=number + 1, **places) + more
+        named = {"domain": domain, "number": number + 1, "key": key_of(first, number)}
+        found[domain] = DOMAIN.format(**named, **places) + more
         reverse.append(f"{low + 1}.{high}.1 PTR mail.{domain}.")
         reverse.append(f"{low + 1}.{high}.3 PTR spare.{domain}.")
     found[f"{first}.in-addr.arpa"] = "\n".join(reverse) + "\n"
     return found
+
+
+def key_of(*numbers: int) -> str:
+    """A public key of its own for each domain, as `p` publishes it."""
+    seed = b"".join(number.to_bytes(16, "big") for number in numbers)
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+    return base64.b64encode(key.public_bytes_raw()).decode()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ imported when the first key is touched. No error carries a secret.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -99,11 +100,20 @@ def public_key_from_record(record: KeyRecord) -> PublicKey:
     """
     if record.revoked:
         raise InputError("the record is revoked: p is empty")
-    if record.key_type == "ed25519":
-        return _ed25519_from_octets(record.public_key)
-    if record.key_type != "rsa":  # RFC 6376 section 3.6.1, tag k
+    if record.key_type not in {"ed25519", "rsa"}:  # RFC 6376 section 3.6.1, tag k
         raise InputError(f"unknown key type {record.key_type[:30]!r}: verifiers ignore the record")
-    return _rsa_from_octets(record.public_key)
+    octets = record.public_key
+    read = _from_octets if len(octets) <= _KEPT_OCTETS else _from_octets.__wrapped__
+    key: PublicKey = read(record.key_type, octets)
+    return key
+
+
+_KEPT_OCTETS = 1024
+
+
+@lru_cache(maxsize=512)  # a key that is judged is also linted and described
+def _from_octets(key_type: str, octets: bytes) -> PublicKey:
+    return (_ed25519_from_octets if key_type == "ed25519" else _rsa_from_octets)(octets)
 
 
 def to_pem(key: PrivateKey) -> bytes:

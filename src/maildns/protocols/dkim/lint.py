@@ -143,11 +143,13 @@ def _flags(record: KeyRecord, subject: str) -> Iterator[Finding]:
 
 
 def _services(record: KeyRecord, subject: str) -> Iterator[Finding]:
+    if not record.services:
+        return
     fix = Fix("leave s out", str(replace(record, services=())))
     if not record.for_mail:
         says = f"s={':'.join(record.services)}: the key is not for mail"
         yield rules.NOT_FOR_MAIL.finding(subject, says, fix=fix)
-    elif record.services and {"*", "tlsrpt"}.isdisjoint(record.services):
+    elif {"*", "tlsrpt"}.isdisjoint(record.services):
         yield rules.NOT_FOR_REPORTS.finding(subject, fix=fix)
 
 

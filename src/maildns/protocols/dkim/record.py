@@ -13,6 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from maildns.errors import RecordSyntaxError
 from maildns.taglist import Tag, parse_tags, print_tags, refuse_doubles
@@ -113,6 +114,10 @@ def parse_key(text: str) -> KeyRecord:
         v=DKIM1; p=MIGf'
                        ^
     """
+    return _parse_cached(text) if len(text) <= _CACHED_CHARACTERS else _parse(text)
+
+
+def _parse(text: str) -> KeyRecord:
     _refuse_wrapping(text)
     tags = parse_tags(text)
     refuse_doubles(tags, text)
@@ -130,6 +135,11 @@ def parse_key(text: str) -> KeyRecord:
         unknown=tuple((tag.name, tag.value) for tag in tags if tag.name not in _KNOWN),
         published=tuple(tag.name for tag in tags),
     )
+
+
+# A key that is judged is also linted and described.
+_parse_cached = lru_cache(maxsize=1024)(_parse)
+_CACHED_CHARACTERS = 2048
 
 
 def _refuse_wrapping(text: str) -> None:
