@@ -49,7 +49,8 @@ class Scope:
 
     `selectors` are DKIM selectors to ask for, each with where it is known from, `selectors_of`
     those of single domains; `common_selectors` says whether those that many services use are tried
-    as well; `servers` whether every name server of the zone is asked by itself.
+    as well, and what stands for all selectors or beside them is looked at; `servers` whether every
+    name server of the zone is asked by itself.
     """
 
     selectors: tuple[tuple[str, str], ...] = ()
@@ -276,7 +277,10 @@ def _selectors(domain: str, scope: Scope) -> Inquiry[tuple[SelectorFacts, ...]]:
     (home,) = yield (Question(f"_domainkey.{domain}", "TXT"),)
     named = (*scope.selectors, *scope.selectors_of.get(domain, ()))
     wanted = {key_name(one, domain): (one, source) for one, source in named}
-    tries = scope.common_selectors and home.outcome is not Outcome.NO_NAME  # RFC 8020
+    if not scope.common_selectors:
+        answers = yield [Question(owner, "TXT") for owner in wanted]
+        return tuple(_selector(*one) for one in zip(wanted.values(), answers, strict=True))
+    tries = home.outcome is not Outcome.NO_NAME  # RFC 8020
     if tries:
         wanted = _common(common_selectors(), domain) | wanted
     old = () if home.outcome is Outcome.NO_NAME else (f"_adsp._domainkey.{domain}",)
@@ -304,8 +308,12 @@ def _existing(
 ) -> list[SelectorFacts]:
     everyone = (wildcard.records, wildcard.aliases)
     return [
-        SelectorFacts(selector, source, answer, dkim.judge_answer(answer))
-        for (selector, source), answer in zip(wanted.values(), answers, strict=False)
-        if source != "common"
+        _selector(one, answer)
+        for one, answer in zip(wanted.values(), answers, strict=False)
+        if one[1] != "common"
         or ((answer.found or answer.aliases) and (answer.records, answer.aliases) != everyone)
     ]
+
+
+def _selector(named: tuple[str, str], answer: Answer) -> SelectorFacts:
+    return SelectorFacts(*named, answer, dkim.judge_answer(answer))
