@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
+from maildns.reports.effort import pieces_of
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.markup import Element, Reading, local, mended, read_plain
 from maildns.reports.model import AggregateReport, PublishedPolicy, ReportHead, ReportKind, Row
@@ -29,7 +30,7 @@ from maildns.reports.reading import (
     read_published,
     text_of,
 )
-from maildns.reports.remembered import CLOSING, FRONT, Policy, meaning_of, policy_of
+from maildns.reports.remembered import CLOSING, FRONT, PLAINLY, Policy, meaning_of, policy_of
 from maildns.reports.unwrapping import Payload, first_payload
 from maildns.reports.usual import read_usual_head
 from maildns.reports.xmltext import texts
@@ -136,6 +137,7 @@ class _Scan:
         self.namespace = ""
         self.oddities = Oddities()
         self._payload = payload
+        self._effort = payload.effort
         self._limits = limits
         self._closing = CLOSING
         self._levels = limits.depth - 1  # below the root
@@ -247,7 +249,7 @@ class _Scan:
         add_address, add_count, add_meaning = addresses.append, counts.append, meanings.append
         for number, record in enumerate(records):
             met = front(record)
-            known = meaning_of(record[met.end() :]) if met else None
+            known = meaning_of(record[met.end() :], self._effort) if met else None
             if met is None or known is None:
                 if not self._read_slowly(record):
                     later = self._closing.join([*records[number + 1 :], last])
@@ -279,6 +281,7 @@ class _Scan:
 
     def _read_slowly(self, record: str) -> bool:
         """Read one record that does not start as usual; False where expat says it is not whole."""
+        self._effort.spend(pieces_of(record) // PLAINLY)
         found = read_plain(record + self._closing, self._levels)
         for element in found or ():
             self._found(element)
@@ -290,6 +293,7 @@ class _Scan:
             self._exact = Reading(self._limits, self._found)
             self._exact.feed(self._root)
         exact = self._exact
+        self._effort.spend(pieces_of(text))
         exact.feed(mended(text, self.oddities), final=final)
         if exact.root is not None:
             self._check_root(*exact.root)

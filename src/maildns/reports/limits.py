@@ -27,6 +27,7 @@ class Limits:
     nesting: int = 6  # mail within mail, zip within gzip
     members: int = 100  # of one zip file or of one mail
     packed: int = 1000  # of one arrival, unpacked from gzip or zip
+    pieces: int = 16_000_000  # that are read the long way, of one arrival; see `effort`
     rows: int = 1_000_000
     kinds: int = 100_000  # of records, alike but for address and count; kept beside the rows
     results: int = 250_000  # of DKIM, SPF and overrides in all kinds of records

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from maildns.reports.cleaning import Oddities
+from maildns.reports.effort import Effort, pieces_of
 from maildns.reports.limits import LIMITS
 from maildns.reports.markup import Element, read_plain
 from maildns.reports.model import PublishedPolicy
@@ -23,6 +24,7 @@ _LEVELS = LIMITS.depth - 1  # below the root
 _LONGEST = 2048
 _MOST_CHARACTERS = 2_000_000  # of all records that are remembered
 _MOST_POLICIES = 1024
+PLAINLY = 2  # times as quick as the exact way is what is read as plain elements
 _S = r"[ \t\r\n]*"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # The start of a record: an address of IPv4, or what may be one of IPv6, and the count.
@@ -50,16 +52,19 @@ class _Memory:
 _memory = _Memory()
 
 
-def meaning_of(rest: str) -> tuple[Meaning, tuple[str, ...]] | None:
+def meaning_of(rest: str, effort: Effort | None = None) -> tuple[Meaning, tuple[str, ...]] | None:
     """
     What a record says behind `FRONT` and up to its end tag, and what is odd in it.
 
-    None where it is not plain, so that only the exact way can tell.
+    None where it is not plain, so that only the exact way can tell. What is not usual, and not
+    remembered, is taken from *effort*; raises ReportError as that does.
     """
     known = _memory.known.get(rest)
     if known is not None:
         return known
     usual = read_usual(rest)
+    if usual is None and effort is not None:
+        effort.spend(pieces_of(rest) // PLAINLY)
     read = (usual, ()) if usual is not None else _plain(rest)
     if read is not None and len(rest) <= _LONGEST:
         _memory.keep(rest, read)

@@ -52,7 +52,9 @@ def parse_tls(data: bytes, limits: Limits = LIMITS) -> TlsReport:
 def read_tls(payload: Payload, limits: Limits = LIMITS) -> TlsReport:
     """Read the report in *payload*; raises ReportError as `parse_tls` does."""
     oddities = Oddities()
-    told = _json(_text(payload.octets(limits.json_octets), oddities), limits)
+    octets = payload.octets(limits.json_octets)
+    payload.effort.spend(len(octets) // 16)
+    told = _json(_text(octets, oddities), limits)
     if not isinstance(told, dict) or "policies" not in told:
         raise ReportError("it has no policies, so it is no TLS report (RFC 8460 section 4.4)")
     begin, end = _period(told, oddities)

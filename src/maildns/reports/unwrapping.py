@@ -19,6 +19,7 @@ from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import clean
+from maildns.reports.effort import Effort
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.mime import Part, leaves, looks_like_mail, report_type, split_mail
 from maildns.reports.model import ReportKind
@@ -58,13 +59,15 @@ class Payload:
     One report, still unread.
 
     `kind` is what its start says it is: None when it cannot be told, and then `problem` says why,
-    as it does where unpacking its very start failed. `name` is for people.
+    as it does where unpacking its very start failed. `name` is for people. `effort` is shared with
+    the other reports that arrived with it.
     """
 
     name: str
     kind: ReportKind | None
     problem: str = ""
     _open: Callable[[], Iterator[bytes]] = field(default=lambda: iter(()), repr=False)
+    effort: Effort = field(default_factory=Effort, repr=False, compare=False)
 
     def blocks(self) -> Iterator[bytes]:
         """
@@ -95,7 +98,7 @@ def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
     """
     if len(octets) > limits.input_octets:
         raise ReportError(f"{_size(len(octets))} arrived; {_size(limits.input_octets)} at most")
-    meter = _Meter(limits, len(octets))
+    meter = _Meter(limits, len(octets), Effort(limits.pieces))
     yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
 
 
@@ -111,10 +114,11 @@ def first_payload(octets: bytes, kind: ReportKind, limits: Limits = LIMITS) -> P
 
 @dataclass(slots=True)
 class _Meter:
-    """What all reports of one arrival may unpack to, together."""
+    """What all reports of one arrival may unpack to, together, and the work that they may make."""
 
     limits: Limits
     arrived: int
+    effort: Effort
     most: list[int] = field(default_factory=list)
     total: int = 0
 
@@ -177,7 +181,7 @@ def _unwrap(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
         form = _form(start)
         if form in _PACKED:
             yield from _unpacked(wrapped, form, meter, levels)
-        elif (found := _payload(wrapped, form, start)) is not None:
+        elif (found := _payload(wrapped, form, start, meter.effort)) is not None:
             yield found
     except ReportError as error:
         yield Payload(wrapped.name, None, error.problem)
@@ -205,13 +209,13 @@ def _form(start: bytes) -> _Form:
     return _Form.XML if _OURS.search(text) else _Form.OTHER
 
 
-def _payload(wrapped: _Wrapped, form: _Form, start: bytes) -> Payload | None:
+def _payload(wrapped: _Wrapped, form: _Form, start: bytes, effort: Effort) -> Payload | None:
     """Give the report, or why it is none; None where it never claimed to be one."""
     text = _MARKS.sub(b"", start).replace(b"\0", b"").lstrip()
     if form is _Form.JSON and (wrapped.claims or b'"policies"' in text):
-        return Payload(wrapped.name, ReportKind.TLS, _open=wrapped.blocks)
+        return Payload(wrapped.name, ReportKind.TLS, _open=wrapped.blocks, effort=effort)
     if form is _Form.XML and (_OURS.search(text) or (wrapped.claims and not _is_page(text))):
-        return Payload(wrapped.name, ReportKind.AGGREGATE, _open=wrapped.blocks)
+        return Payload(wrapped.name, ReportKind.AGGREGATE, _open=wrapped.blocks, effort=effort)
     if not wrapped.claims or not wrapped.name:
         return None
     said = f"starts with '{clean(text[:40].decode('latin-1'))}'" if text else "is empty"

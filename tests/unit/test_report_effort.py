@@ -1,0 +1,140 @@
+"""What is not written as reports usually are may take a bounded part of the time, whatever arrives."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from maildns.errors import ReportError
+from maildns.reports import parse_aggregate, parse_tls
+from maildns.reports.aggregate import read_aggregate
+from maildns.reports.effort import Effort, pieces_of
+from maildns.reports.limits import LIMITS
+from maildns.reports.unwrapping import open_payloads
+
+HEAD = (
+    "<feedback><report_metadata><org_name>x.example</org_name><email>a@x.example</email>"
+    "<report_id>r</report_id><date_range><begin>1791158400</begin><end>1791244799</end></date_range>"
+    "</report_metadata><policy_published><domain>example.org</domain><p>none</p></policy_published>"
+)
+USUAL = (
+    "<record><row><source_ip>192.0.2.1</source_ip><count>1</count><policy_evaluated>"
+    "<disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>"
+    "<identifiers><header_from>{name}.example.org</header_from></identifiers><auth_results><spf>"
+    "<domain>example.org</domain><result>fail</result></spf></auth_results></record>"
+)
+PLAIN = USUAL.replace("</auth_results>", "</auth_results><note>{name}</note>")
+EXACT = USUAL.replace("<row>", '<!-- by hand --><row kind="{name}">')
+TLS = {
+    "organization-name": "x.example",
+    "report-id": "r",
+    "date-range": {
+        "start-datetime": "2026-10-01T00:00:00Z",
+        "end-datetime": "2026-10-01T23:59:59Z",
+    },
+    "policies": [],
+}
+
+
+def report(record, rows, *, start=0):
+    """A report of so many records, each with a name of its own."""
+    records = "".join(record.format(name=f"h{start + number}") for number in range(rows))
+    return f"{HEAD}{records}</feedback>".encode()
+
+
+def allowing(pieces):
+    return replace(LIMITS, pieces=pieces)
+
+
+@pytest.mark.parametrize(
+    "text, pieces, reason",
+    [
+        ("", 0, "nothing"),
+        ("x" * 160, 10, "each 16 characters"),
+        ("<a>", 1, "a tag"),
+        ("<a></a>", 2, "two"),
+        ("<a/>", 2, "an empty element is made as one with two tags"),
+        ("&amp;&#65;", 2, "entities"),
+        ("<!---->", 1, "a comment"),
+    ],
+)
+def test_pieces_are_counted(text, pieces, reason):
+    assert pieces_of(text) == pieces, reason
+
+
+def test_no_more_is_spent_than_there_is():
+    effort = Effort(10)
+    effort.spend(10)
+    with pytest.raises(ReportError, match=r"more than 10 pieces .* not written as reports usually"):
+        effort.spend(1)
+
+
+@pytest.mark.parametrize(
+    "record, rows, allowed, reason",
+    [
+        (USUAL, 500, 1, "what is usual costs nothing"),
+        (PLAIN, 20, 20 * 40, "plain elements cost half"),
+        (EXACT, 20, 20 * 80, "what only the exact way can read"),
+    ],
+)
+def test_a_report_is_read_where_there_is_enough(record, rows, allowed, reason):
+    found = parse_aggregate(report(record, rows, start=allowed), allowing(allowed))
+    assert len(found.rows) == rows, reason
+
+
+@pytest.mark.parametrize(
+    "record, rows, allowed, reason",
+    [
+        (PLAIN, 20, 20 * 15, "plain elements"),
+        (EXACT, 20, 20 * 40, "what only the exact way can read"),
+        (EXACT.replace("<row ", "<x/>" * 100 + "<row "), 5, 5 * 200, "empty elements"),
+        (EXACT.replace("</spf></auth", "&amp;" * 500 + "</spf></auth"), 5, 5 * 500, "entities"),
+    ],
+)
+def test_a_report_that_would_take_too_long_is_refused(record, rows, allowed, reason):
+    with pytest.raises(ReportError, match="pieces of it"):
+        parse_aggregate(report(record, rows, start=1000 + allowed), allowing(allowed))
+
+
+def test_the_limit_lets_through_a_large_report_that_nobody_has_tidied():
+    record = EXACT.format(name="h123456")
+    assert pieces_of(record) * 100_000 < LIMITS.pieces
+
+
+def test_what_is_remembered_is_not_paid_for_again():
+    records = report(PLAIN, 10, start=5000).decode()
+    again = records.replace("</feedback>", "") + records[len(HEAD) :]
+    parse_aggregate(records.encode())
+    assert len(parse_aggregate(again.encode(), allowing(1)).rows) == 20
+
+
+def test_all_that_arrives_together_shares_what_there_is():
+    """One mail with ten reports is no better than one report ten times as long."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.xml", report(EXACT, 20, start=100 * number))
+        archive.writestr("usual.xml", report(USUAL, 20))
+    allowed = int(pieces_of(report(EXACT, 20).decode()) * 1.5)
+    read, refused = [], []
+    for payload in open_payloads(packed.getvalue(), allowing(allowed)):
+        try:
+            rows = sum(len(batch) for batch in read_aggregate(payload).batches())
+        except ReportError:
+            refused.append(payload.name)
+        else:
+            read.append((payload.name, rows))
+    assert read == [("0.xml", 20), ("usual.xml", 20)]
+    assert refused == ["1.xml", "2.xml"]
+
+
+def test_json_is_paid_for_by_its_length():
+    data = gzip.compress(json.dumps(TLS | {"note": "x" * 1600}).encode())
+    assert parse_tls(data, allowing(200)).policies == ()
+    with pytest.raises(ReportError, match="pieces of it"):
+        parse_tls(data, allowing(100))
