@@ -108,6 +108,22 @@ def test_a_domain_in_order_keeps_them_all():
     }
 
 
+@pytest.mark.parametrize(
+    ("without", "plus", "status", "owner", "reason"),
+    [
+        ((), "", "ok", "example.com", "that of the organization counts"),
+        ((), f'{BIMI}.news TXT "v=BIMI1; {PICTURE}"', "ok", "news.example.com", "its own first"),
+        ((), f'{BIMI}.news TXT "hello"', "ok", "example.com", "what is no record hides none"),
+        ((BIMI,), "", "ok", "news.example.com", "there is none: a note for the domain itself"),
+    ],
+)
+def test_a_subdomain_shows_the_picture_of_its_organization(without, plus, status, owner, reason):
+    news = 'news MX 10 mx1\nnews TXT "v=spf1 mx -all"\n'
+    results = audited(changed(GOOD, without, news + plus), "news.example.com")
+    found = [(one.status, one.subject) for one in results if one.rule == "bimi-record"]
+    assert found == [(status, f"{BIMI}.{owner}")], reason
+
+
 def test_nothing_of_it_is_asked_of_a_domain_without_mail():
     results = audited(PARKED)
     assert complaints(results) == {}

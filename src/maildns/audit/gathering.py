@@ -71,6 +71,11 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     first = yield from together.run(_first_round(domain))
     mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
     together.known.update(absent)
+    home = newer.organizational_domain
+    if picture.result is bimi.BimiResult.NONE and home not in {None, domain}:
+        # Draft section 7.2: where the domain has no record, that of its organization counts.
+        (above,) = yield from together.run([bimi.record_lookup(home)])
+        picture = picture if above.result is bimi.BimiResult.NONE else above
     hosts = _reporting(domain, tlsa)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record

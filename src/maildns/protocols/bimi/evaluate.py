@@ -47,9 +47,9 @@ def record_lookup(
     """
     Look up the BIMI record of *domain*, the author's, and then of its organizational domain.
 
-    Where the record asks for it by `lps`, one of the author's own is looked for beside it,
-    by *local_part*, what stands before the ``@`` of the author's address. Whether DMARC lets the picture be shown is not asked. Raises `RecordSyntaxError` when a
-    name is none.
+    Where the record asks for it by `lps`, one of the author's own is looked for beside it, by
+    *local_part*, what stands before the ``@`` of the author's address. Whether DMARC lets the
+    picture be shown is not asked. Raises `RecordSyntaxError` when a name is none.
     """
     owners = [owner_name(domain, selector)]
     if organizational_domain:
