@@ -71,22 +71,17 @@ def gather(domain: str, scope: Scope | None = None) -> Inquiry[DnsFacts]:
     first = yield from together.run(_first_round(domain))
     mail, tlsa, tree, newer, older, sts, picture, zone, absent, _ = first
     together.known.update(absent)
-    home = newer.organizational_domain
-    if picture.result is bimi.BimiResult.NONE and home not in {None, domain}:
-        # Draft section 7.2: where the domain has no record, that of its organization counts.
-        (above,) = yield from together.run([bimi.record_lookup(home)])
-        picture = picture if above.result is bimi.BimiResult.NONE else above
+    (picture,) = yield from together.run([_picture(domain, newer, picture)])
     hosts = _reporting(domain, tlsa)
     ips = _addresses(mail)[:MAX_ADDRESSES]
     record = newer.record or older.record
-    owner = newer.policy_domain or older.policy_domain or domain
     certified = _certified_names(domain, mail, sts)
     own = ips[:MAX_SENDERS] if tree.root.record is not None else ()
     policy_host = f"mta-sts.{domain}" if sts.record is not None else ""
     second = yield from together.run_groups(
         [
             [
-                _destinations(owner, record),
+                _destinations(newer.policy_domain or older.policy_domain or domain, record),
                 _selectors(domain, scope),
                 _zone_and_servers(domain, zone, policy_host, scope),
                 _ask_mail_hosts(_report_hosts(record)),
@@ -195,6 +190,17 @@ def _direct_questions(domain: str) -> list[Question]:
         *(Question(domain, rrtype) for rrtype in ("SOA", "NS", "MX", "TXT")),
         *(Question(owner, "TXT") for owner in below),
     ]
+
+
+def _picture(
+    domain: str, newer: dmarc.DmarcVerdict, own: bimi.BimiLookup
+) -> Inquiry[bimi.BimiLookup]:
+    """The BIMI record that counts: *own*, else that of the organization (draft section 7.2)."""
+    home = newer.organizational_domain
+    if own.result is not bimi.BimiResult.NONE or home is None or home == domain:
+        return own
+    above = yield from bimi.record_lookup(home)
+    return own if above.result is bimi.BimiResult.NONE else above
 
 
 def _zone_and_servers(
