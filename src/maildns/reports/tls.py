@@ -16,6 +16,7 @@ from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, clean, domain_name, shown
+from maildns.reports.effort import json_pieces_of
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.model import ReportHead, ReportKind, TlsFailure, TlsPolicy, TlsReport
 from maildns.reports.reading import MOST_MESSAGES, address, period
@@ -52,9 +53,9 @@ def parse_tls(data: bytes, limits: Limits = LIMITS) -> TlsReport:
 def read_tls(payload: Payload, limits: Limits = LIMITS) -> TlsReport:
     """Read the report in *payload*; raises ReportError as `parse_tls` does."""
     oddities = Oddities()
-    octets = payload.octets(limits.json_octets)
-    payload.effort.spend(len(octets) // 16)
-    told = _json(_text(octets, oddities), limits)
+    text = _text(payload.octets(limits.json_octets), oddities)
+    payload.effort.spend(json_pieces_of(text))
+    told = _json(text, limits)
     if not isinstance(told, dict) or "policies" not in told:
         raise ReportError("it has no policies, so it is no TLS report (RFC 8460 section 4.4)")
     begin, end = _period(told, oddities)
