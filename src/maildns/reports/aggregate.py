@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
-from maildns.reports.effort import IPV6, ROW, pieces_of, usual_pieces_of
+from maildns.reports.effort import IPV6, REPORT, ROW, pieces_of, usual_pieces_of
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.markup import Element, Reading, local, mended, read_plain
 from maildns.reports.model import AggregateReport, PublishedPolicy, ReportHead, ReportKind, Row
@@ -83,6 +83,7 @@ class AggregateReader:
     schema: str
 
     def __init__(self, payload: Payload, limits: Limits = LIMITS) -> None:
+        payload.effort.spend_on_usual(REPORT)
         scan = _Scan(payload, limits)
         batches = iter(scan)
         first = next((batch for batch in batches if batch[0]), ([], [], []))

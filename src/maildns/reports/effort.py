@@ -6,6 +6,7 @@ from maildns.errors import ReportError
 from maildns.reports.limits import LIMITS
 
 ROW = 10  # pieces that a record is beside its text, where it is read from elements
+REPORT = 100  # pieces that an aggregate report is beside its text
 IPV6 = 12  # pieces that an address is, which costs more than the rest of a record that is known
 
 
@@ -43,6 +44,11 @@ class Effort:
         self._left -= pieces
 
 
+def wrapping(pieces: int = LIMITS.wrapping) -> Effort:
+    """Give what may be spent on the mails and the gzip around reports, which is counted by itself."""
+    return Effort(pieces, "are header fields and parts of mails, or members of gzip")
+
+
 def pieces_of(text: str) -> int:
     """
     How many pieces of XML *text* is: its tags, its entities, and each 16 characters.
@@ -63,6 +69,16 @@ def usual_pieces_of(text: str) -> int:
     18
     """
     return 8 + len(text) // 24
+
+
+def header_pieces_of(header: bytes) -> int:
+    """
+    How many pieces a *header* is, with the part that it stands before: lines, and each 4 octets.
+
+    >>> header_pieces_of(b"From: a@b.example")
+    64
+    """
+    return 60 + header.count(b"\n") + len(header) // 4
 
 
 def json_pieces_of(text: str) -> int:
