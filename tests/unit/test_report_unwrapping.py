@@ -15,6 +15,7 @@ from report_texts import aggregate, packed
 
 from maildns.errors import ReportError
 from maildns.reports import parse_aggregate, parse_failure, parse_tls, unwrapping
+from maildns.reports.effort import wrapping
 from maildns.reports.limits import Limits
 from maildns.reports.unwrapping import open_payloads
 
@@ -263,7 +264,7 @@ def test_members_of_gzip_may_be_cut_at_any_block():
     for size in (1, 2, 7, len(first), len(first) + 1, len(first) + 2):
         whole = first + second + bytes(9)
         blocks = [whole[place : place + size] for place in range(0, len(whole), size)]
-        assert b"".join(octets for _, octets in unwrapping._gunzip(iter(blocks))) == XML
+        assert b"".join(octets for _, octets in unwrapping._gunzip(iter(blocks), wrapping())) == XML
 
 
 def test_names_carry_no_control_characters():

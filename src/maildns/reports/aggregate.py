@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, shown
-from maildns.reports.effort import pieces_of
+from maildns.reports.effort import IPV6, REPORT, ROW, pieces_of, usual_pieces_of
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.markup import Element, Reading, local, mended, read_plain
 from maildns.reports.model import AggregateReport, PublishedPolicy, ReportHead, ReportKind, Row
@@ -83,6 +83,7 @@ class AggregateReader:
     schema: str
 
     def __init__(self, payload: Payload, limits: Limits = LIMITS) -> None:
+        payload.effort.spend_on_usual(REPORT)
         scan = _Scan(payload, limits)
         batches = iter(scan)
         first = next((batch for batch in batches if batch[0]), ([], [], []))
@@ -133,6 +134,7 @@ class _Scan:
         self.elements: dict[str, Element] = {}
         self.head: ReportHead | None = None  # where it was read without elements
         self._head_text = ""
+        self._head_elements: list[Element] | None = None  # those of it, once they are asked for
         self._policy: Policy | None = None  # where it is remembered by its text
         self.namespace = ""
         self.oddities = Oddities()
@@ -167,6 +169,7 @@ class _Scan:
         rest = ""
         begun = False
         for text in texts(self._payload.blocks(), self.oddities):
+            self._effort.spend(text.count("\ufffd"))  # each may have been a fault to the decoder
             rest += text
             cut = self._whole_records(rest)
             if cut:
@@ -228,13 +231,14 @@ class _Scan:
         starts = text.find("<policy_published>")
         policy = policy_of(text[starts:]) if starts >= 0 else None
         if policy is None:
-            return read_plain(text, self._levels)
+            return self._plain(text)
         self._policy = policy
         self._head_text = text[:starts]
+        self._effort.spend_on_usual(usual_pieces_of(self._head_text))
         self.head = read_usual_head(self._head_text)
         if self.head is not None or not self._head_text.strip(_SPACE):
             return [policy.element]
-        before = read_plain(self._head_text, self._levels)
+        before = self._plain(self._head_text)
         return None if before is None else [*before, policy.element]
 
     def _read(self, piece: str) -> None:
@@ -276,13 +280,19 @@ class _Scan:
         for oddity in odd:
             self.oddities.add(oddity)
 
+    def _plain(self, text: str) -> list[Element] | None:
+        found = read_plain(text, self._levels)
+        if found is not None:  # else the exact way counts it
+            self._effort.spend(pieces_of(text) // PLAINLY)
+        return found
+
     def _address(self, text: str) -> str:
+        self._effort.spend_on_usual(IPV6)
         return address(text, self.oddities)
 
     def _read_slowly(self, record: str) -> bool:
         """Read one record that does not start as usual; False where expat says it is not whole."""
-        self._effort.spend(pieces_of(record) // PLAINLY)
-        found = read_plain(record + self._closing, self._levels)
+        found = self._plain(record + self._closing)
         for element in found or ():
             self._found(element)
         return found is not None or self._feed(record + self._closing)
@@ -317,13 +327,16 @@ class _Scan:
         """Take in an element that stands right below the root."""
         if element.name != "record":
             if self.head is not None and element.name == _HEAD[0]:
-                if read_plain(self._head_text, self._levels) != [element]:
+                if self._head_elements is None:
+                    self._head_elements = self._plain(self._head_text)
+                if self._head_elements != [element]:
                     self.oddities.add(f"several {element.name}; the first counts")
             elif element.name in _HEAD:
                 known = self.elements.setdefault(element.name, element)
                 if known != element:
                     self.oddities.add(f"several {element.name}; the first counts")
             return
+        self._effort.spend(ROW)
         row = element.child("row") or Element("row", "")
         where = address(text_of(row, "source_ip"), self.oddities)
         messages = count(text_of(row, "count"), self.oddities)

@@ -16,6 +16,7 @@ from email.parser import BytesHeaderParser
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, clean, domain_name, shown
+from maildns.reports.effort import Effort
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.mime import MAX_HEADER, Part, leaves, split_mail
 from maildns.reports.model import FailureReport, ReportKind
@@ -54,8 +55,8 @@ def read_failure(
 ) -> FailureReport:
     """Read the report in *payload*; raises ReportError as `parse_failure` does."""
     octets = payload.octets(limits.input_octets)
-    outer, _ = split_mail(octets)
-    feedback, original = _parts(octets, limits)
+    outer, _ = split_mail(octets, payload.effort)
+    feedback, original = _parts(octets, limits, payload.effort)
     told = {name: value for name, value in reversed(feedback) if value}
     kind = told.get("feedback-type", "auth-failure").lower()
     if kind != "auth-failure":  # RFC 6591 section 3.1
@@ -90,12 +91,12 @@ def _as_it_is(_: str, value: str) -> str:
     return value
 
 
-def _parts(octets: bytes, limits: Limits) -> tuple[_Fields, _Fields]:
+def _parts(octets: bytes, limits: Limits, effort: Effort) -> tuple[_Fields, _Fields]:
     """Give the fields of the report, and those of the message that it is about (RFC 5965 section 2)."""
     feedback: _Fields | None = None
     original: _Fields = []
     prose: Part | None = None
-    for part in leaves(octets, limits):
+    for part in leaves(octets, limits, effort):
         if part.type == "message/feedback-report" and feedback is None:
             feedback = [(name.lower(), value) for name, value in _fields(part.octets())]
         elif part.type in {"message/rfc822", "text/rfc822-headers"} and not original:

@@ -27,7 +27,8 @@ class Limits:
     nesting: int = 6  # mail within mail, zip within gzip
     members: int = 100  # of one zip file or of one mail
     packed: int = 1000  # of one arrival, unpacked from gzip or zip
-    pieces: int = 16_000_000  # that are read the long way, of one arrival; see `effort`
+    pieces: int = 12_000_000  # of one arrival, not written as usual; see `effort`
+    wrapping: int = 2_000_000  # pieces of one arrival, of the mails and gzip around its reports
     rows: int = 1_000_000
     kinds: int = 100_000  # of records, alike but for address and count; kept beside the rows
     results: int = 250_000  # of DKIM, SPF and overrides in all kinds of records

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from maildns.reports.cleaning import Oddities
-from maildns.reports.effort import Effort, pieces_of
+from maildns.reports.effort import Effort, pieces_of, usual_pieces_of
 from maildns.reports.limits import LIMITS
 from maildns.reports.markup import Element, read_plain
 from maildns.reports.model import PublishedPolicy
@@ -56,16 +56,18 @@ def meaning_of(rest: str, effort: Effort | None = None) -> tuple[Meaning, tuple[
     """
     What a record says behind `FRONT` and up to its end tag, and what is odd in it.
 
-    None where it is not plain, so that only the exact way can tell. What is not usual, and not
-    remembered, is taken from *effort*; raises ReportError as that does.
+    None where it is not plain, so that only the exact way can tell. What is not remembered is
+    taken from *effort*; raises ReportError as that does.
     """
     known = _memory.known.get(rest)
     if known is not None:
         return known
+    if effort is not None:
+        effort.spend_on_usual(usual_pieces_of(rest))
     usual = read_usual(rest)
-    if usual is None and effort is not None:
-        effort.spend(pieces_of(rest) // PLAINLY)
     read = (usual, ()) if usual is not None else _plain(rest)
+    if usual is None and read is not None and effort is not None:
+        effort.spend(pieces_of(rest) // PLAINLY)
     if read is not None and len(rest) <= _LONGEST:
         _memory.keep(rest, read)
     return read

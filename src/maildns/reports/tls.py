@@ -16,6 +16,7 @@ from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import Oddities, clean, domain_name, shown
+from maildns.reports.effort import Effort, json_pieces_of
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.model import ReportHead, ReportKind, TlsFailure, TlsPolicy, TlsReport
 from maildns.reports.reading import MOST_MESSAGES, address, period
@@ -52,9 +53,8 @@ def parse_tls(data: bytes, limits: Limits = LIMITS) -> TlsReport:
 def read_tls(payload: Payload, limits: Limits = LIMITS) -> TlsReport:
     """Read the report in *payload*; raises ReportError as `parse_tls` does."""
     oddities = Oddities()
-    octets = payload.octets(limits.json_octets)
-    payload.effort.spend(len(octets) // 16)
-    told = _json(_text(octets, oddities), limits)
+    text = _text(payload.octets(limits.json_octets), oddities)
+    told = _json(text, limits, payload.effort)
     if not isinstance(told, dict) or "policies" not in told:
         raise ReportError("it has no policies, so it is no TLS report (RFC 8460 section 4.4)")
     begin, end = _period(told, oddities)
@@ -86,10 +86,11 @@ def _text(octets: bytes, oddities: Oddities) -> str:
         return octets.decode(encoding, "replace")
 
 
-def _json(text: str, limits: Limits) -> object:
+def _json(text: str, limits: Limits, effort: Effort) -> object:
     """Parse *text*, once it is known to be neither too deep nor too much."""
     if text.count(",") + text.count("[") + text.count("{") > limits.json_values:
         raise ReportError(f"the JSON has more than {limits.json_values} values")
+    effort.spend(json_pieces_of(text))
     depth = 0
     for token in _STRUCTURE.finditer(text):
         depth += (token[0] in "[{") - (token[0] in "]}")

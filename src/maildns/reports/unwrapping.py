@@ -19,7 +19,7 @@ from typing import Any
 
 from maildns.errors import ReportError
 from maildns.reports.cleaning import clean
-from maildns.reports.effort import Effort
+from maildns.reports.effort import Effort, wrapping
 from maildns.reports.limits import LIMITS, Limits
 from maildns.reports.mime import Part, leaves, looks_like_mail, report_type, split_mail
 from maildns.reports.model import ReportKind
@@ -29,6 +29,7 @@ _START = 4096
 _GZIP = b"\x1f\x8b"
 _MOST_SAID = 200  # characters of an error that repeats names out of the file
 _MOST_MEMBERS = 10_000  # of one gzip file
+_MEMBER = 4  # pieces that one of them is, beside what is in it
 _START_OF_BODY = 64 << 10
 _MARKS = re.compile(rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)+")
 _OURS = re.compile(rb"<(?:[\w.-]+:)?(?:feedback|report_metadata|policy_published)\b", re.IGNORECASE)
@@ -59,8 +60,8 @@ class Payload:
     One report, still unread.
 
     `kind` is what its start says it is: None when it cannot be told, and then `problem` says why,
-    as it does where unpacking its very start failed. `name` is for people. `effort` is shared with
-    the other reports that arrived with it.
+    as it does where unpacking its very start failed. `name` is for people. `effort`, from which
+    reading takes, is shared with the other reports that arrived with it.
     """
 
     name: str
@@ -98,7 +99,7 @@ def open_payloads(octets: bytes, limits: Limits = LIMITS) -> Iterator[Payload]:
     """
     if len(octets) > limits.input_octets:
         raise ReportError(f"{_size(len(octets))} arrived; {_size(limits.input_octets)} at most")
-    meter = _Meter(limits, len(octets), Effort(limits.pieces))
+    meter = _Meter(limits, len(octets), Effort(limits.pieces), wrapping(limits.wrapping))
     yield from _unwrap(_Wrapped("", lambda: _sliced(octets), octets), meter, limits.nesting)
 
 
@@ -118,7 +119,8 @@ class _Meter:
 
     limits: Limits
     arrived: int
-    effort: Effort
+    effort: Effort  # of reading them
+    wrapping: Effort  # of what they come in
     most: list[int] = field(default_factory=list)
     total: int = 0
 
@@ -236,7 +238,7 @@ def _gzip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     number = meter.begin()
 
     def blocks() -> Iterator[bytes]:
-        return _metered(number, _gunzip(wrapped.blocks()), meter)
+        return _metered(number, _joined(_gunzip(wrapped.blocks(), meter.wrapping)), meter)
 
     first = list(islice(blocks(), 2))
     if len(first) < 2:  # all of it: it need not be unpacked again
@@ -247,7 +249,20 @@ def _gzip(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     yield from _unwrap(inner, meter, levels - 1)
 
 
-def _gunzip(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+def _joined(pieces: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Join what is small: small members have small pieces, and readers look at all of it for each."""
+    held = bytearray()
+    taken = 0
+    for taken, piece in pieces:
+        held += piece
+        if len(held) >= BLOCK // 2:
+            yield taken, bytes(held)
+            held.clear()
+    if held:
+        yield taken, bytes(held)
+
+
+def _gunzip(blocks: Iterator[bytes], effort: Effort) -> Iterator[tuple[int, bytes]]:
     """
     Unpack gzip members one after the other (RFC 1952 section 2.2), with the octets taken in so far.
 
@@ -263,6 +278,7 @@ def _gunzip(blocks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
             if unpacker.eof and not _is_member(packed, members):
                 return
             if unpacker.eof:
+                effort.spend(_MEMBER)
                 unpacker, members = zlib.decompressobj(wbits=31), members + 1
             octets = _inflated(unpacker, packed)
             packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
@@ -348,27 +364,30 @@ def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[
 
 def _mail(wrapped: _Wrapped, meter: _Meter, levels: int) -> Iterator[Payload]:
     octets = wrapped.all(meter.limits)
-    if _is_failure_report(octets, meter.limits):
-        yield Payload(wrapped.name or "mail", ReportKind.FAILURE, _open=lambda: _sliced(octets))
+    if _is_failure_report(octets, meter):
+        name = wrapped.name or "mail"
+        yield Payload(name, ReportKind.FAILURE, "", lambda: _sliced(octets), meter.wrapping)
         return
-    for number, part in enumerate(leaves(octets, meter.limits), start=1):
+    for number, part in enumerate(leaves(octets, meter.limits, meter.wrapping), start=1):
         yield from _unwrap(_part(wrapped.name, number, part), meter, levels - 1)
 
 
-def _is_failure_report(octets: bytes, limits: Limits) -> bool:
+def _is_failure_report(octets: bytes, meter: _Meter) -> bool:
     """
     Whether a mail says itself that it is one (RFC 6591 section 3.1, RFC 5965 section 2).
 
     Some say so in prose alone, and some in a mail that is no multipart/report.
     """
-    header, body = split_mail(octets)
+    header, body = split_mail(octets, meter.wrapping)
     kind = header.get_content_type()
     if kind == "multipart/report" and "feedback" in report_type(header):
         return True
     prose = kind in {"text/plain", "multipart/report"}
     if prose and FAILURE_PROSE.search(octets[body : body + _START_OF_BODY]):
         return True
-    first = islice(leaves(octets, limits), 10) if kind.startswith("multipart/") else ()
+    if not kind.startswith("multipart/"):
+        return False
+    first = islice(leaves(octets, meter.limits, meter.wrapping), 10)
     return any(part.type == "message/feedback-report" for part in first)
 
 

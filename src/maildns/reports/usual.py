@@ -93,7 +93,10 @@ def _values(text: str) -> dict[str, str] | None:
 def _results(text: str) -> tuple[tuple[DkimAuth, ...], tuple[SpfAuth, ...]] | None:
     dkim: list[DkimAuth] = []
     spf: list[SpfAuth] = []
-    for kind, within in _RESULT.findall(text):
+    results = _RESULT.findall(text)
+    if len(results) > MOST_SIGNATURES + MOST_SPF:
+        return None
+    for kind, within in results:
         values = _values(within)
         if values is None:
             return None
